@@ -1,0 +1,61 @@
+"""Interactive figures: one ES module each, alive in Jupyter, in Colab and in the book's static pages.
+
+In a notebook a figure is an anywidget. In the book there is no kernel: ``book/_static/explore-loader.js``
+mounts the widget state that the notebook stores, with the module's text taken from the page. This file holds
+what the notebook executor and the book's Sphinx extension need; it imports the standard library only.
+"""
+
+import re
+from pathlib import Path
+
+STATE = "application/vnd.jupyter.widget-state+json"
+VIEW = "application/vnd.jupyter.widget-view+json"
+STUB = 'export default { render({ el }) { el.textContent = "Run this cell to make the figure live."; } };'
+
+
+def strip_esm(state: dict) -> dict:
+    """Take the script out of a stored widget state, so that a new script leaves notebooks alone.
+
+    Args:
+        state: A notebook's stored widget state, ``{"state": {model_id: {"state": {...}, ...}}, ...}``.
+
+    Returns:
+        A new object. Each model that names its module in ``_module`` has the fixed ``STUB`` as ``_esm``,
+        which an editor that opens the notebook without a kernel can run. Every other model is as it was.
+    """
+    models = {
+        key: {**model, "state": {**model["state"], "_esm": STUB}}
+        if model.get("state", {}).get("_module") and "_esm" in model["state"]
+        else model
+        for key, model in state.get("state", {}).items()
+    }
+    return {**state, "state": models} if models else dict(state)
+
+
+def embed(state: str) -> str:
+    """Write the modules that a stored widget state names as inert scripts for the page.
+
+    Args:
+        state: JSON text of the state, or any text that holds it.
+
+    Returns:
+        HTML: a ``<script type="text/plain" data-explore="name">`` for each module, in order of name.
+
+    Raises:
+        ValueError: If the state names a module that is not there, or one that HTML would cut short.
+    """
+    tags = []
+    for name in sorted(set(re.findall(r'"_module":\s*"([^"]+)"', state))):
+        path = Path(__file__).parent / f"{name}.js"
+        if not re.fullmatch(r"\w+", name) or not path.is_file():
+            raise ValueError(
+                f"The stored figure names the module {name!r}, but ganlib/explore has no {name}.js: "
+                "execute the notebook again."
+            )
+        text = path.read_text(encoding="utf-8")
+        if re.search(r"</script|<!--", text, re.IGNORECASE):
+            raise ValueError(
+                f"{path.name} holds '</script' or '<!--', which would cut the page's script: split it."
+            )
+        tags.append(f'<script type="text/plain" data-explore="{name}">\n{text}</script>')
+    return "\n".join(tags)
