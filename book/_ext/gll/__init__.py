@@ -1,0 +1,29 @@
+"""The book's Sphinx extension: plain Markdown in, a dressed mathematics book out.
+
+Notebooks are read in three places (Colab, GitHub, the book), so they hold only Markdown that all three show
+alike. This extension gives the book's copy its dress:
+
+* `boxes`: block quotes that open with ``**Theorem 3.1 (Name).**`` become boxes with anchors; ``\\tag{3.2}``
+  too.
+* `lines`: the stored lines of a derivation show their verdict as a mark and wrap their reasons.
+* `references`: "Theorem 3.1", "(3.2)" and "Chapter 3" in running text become links, from any page to any
+  page.
+* `papers`: links to arXiv, DOIs and proceedings lead to the book's bibliography, which keeps the outside
+  address.
+* `repairs`: what the theme gets wrong (scripts from outside, duplicate scripts, dead weight).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from . import boxes, lines, papers, references, repairs
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register every part of the extension."""
+    for part in (references, lines, boxes, papers, repairs):
+        part.setup(app)
+    return {"version": "1", "env_version": 3, "parallel_read_safe": True, "parallel_write_safe": True}

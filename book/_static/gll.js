@@ -1,0 +1,52 @@
+// Small mends: derivations stand on one left edge, and what scrolls can be reached by keyboard.
+"use strict";
+
+// Lines of a derivation stand on a common left edge; all other displays stay centred.
+window.MathJax = window.MathJax || {};
+window.MathJax.options = Object.assign({}, window.MathJax.options, {
+  renderActions: {
+    leftLines: [140, (doc) => { for (const item of doc.math) alignLeft(item); }, alignLeft], // before typesetting
+    reachable: [210, reach, () => {}], // after it
+  },
+});
+
+function alignLeft(item) {
+  if (!item.display || !item.start.node?.parentElement?.closest(".gll-line")) return;
+  item.root.walkTree((node) => {
+    if (node.isKind("math") || node.isKind("mtable")) node.attributes.set("indentalign", "left");
+  });
+}
+
+// A formula in running text that is wider than its line scrolls too; all others stay inline.
+function tame() {
+  for (const math of document.querySelectorAll("span.math")) {
+    const room = math.closest("p, li, td, th, dd, figcaption, summary, div")?.clientWidth ?? innerWidth;
+    math.classList.toggle("gll-wide", (math.firstElementChild?.scrollWidth ?? 0) > room);
+  }
+}
+
+// What is wider than its place scrolls inside itself; the keyboard has to reach it.
+function reach() {
+  tame();
+  for (const box of document.querySelectorAll("div.math, .gll-wide, .pst-scrollable-table-container, .cell_output .text_html, .bd-article pre")) {
+    const wide = box.scrollWidth > box.clientWidth + 1;
+    if (!wide) {
+      box.removeAttribute("tabindex");
+    } else if (!box.hasAttribute("tabindex")) {
+      box.tabIndex = 0;
+      box.classList.add("gll-scroll");
+    }
+  }
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  reach();
+  addEventListener("resize", reach);
+  for (const sidebar of document.querySelectorAll(".bd-sidebar-primary")) {
+    sidebar.setAttribute("role", "complementary"); // the logo and the search stand in no landmark
+    sidebar.setAttribute("aria-label", "The book");
+  }
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll(".bd-article details")) details.open = true;
+  });
+});
