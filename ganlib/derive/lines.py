@@ -856,14 +856,15 @@ class Pushforward(Line):
 
     def formula(self) -> str:
         n = self.notation
+        z, x = n.latex(self.z), n.latex(self.x)
         return (
-            rf"z \sim {n.latex(self.p_z)},\quad x = G(z) = {n.latex(self.G)}"
-            rf"\quad\Longrightarrow\quad x \sim {n.latex(self.p_x)}"
+            rf"{z} \sim {n.latex(self.p_z)},\quad {x} = G({z}) = {n.latex(self.G)}"
+            rf"\quad\Longrightarrow\quad {x} \sim {n.latex(self.p_x)}"
         )
 
     def reason(self) -> str:
         """The inverse in LaTeX."""
-        return rf"G^{{-1}}(x) = {self.notation.latex(self.inverse)}"
+        return rf"G^{{-1}}({self.notation.latex(self.x)}) = {self.notation.latex(self.inverse)}"
 
 
 @dataclass(frozen=True, kw_only=True)

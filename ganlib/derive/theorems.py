@@ -46,6 +46,10 @@ THEOREMS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Jensen": ("f(E X) <= E f(X) for convex f", ("f is convex", "X is integrable")),
     "Cauchy-Schwarz": ("|E XY|^2 <= E X^2 E Y^2", ("finite second moments",)),
+    "Taylor": (
+        "a function with a B-Lipschitz gradient lies below its tangent plus B/2 times the squared distance",
+        ("Lipschitz gradient", "the segment lies in the domain"),
+    ),
     "squeeze": (
         "a quantity between two others with one limit has that limit",
         ("lower bound", "upper bound", "bounds share the limit"),

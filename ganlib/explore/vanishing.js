@@ -76,7 +76,7 @@ export function times(f) {
 
 /** The sentence below the picture. `peak` is the row in which the saturating gradient is largest. */
 export function say(r, peak, toy) {
-  const where = toy ? `At k = ${r.at}` : `After ${r.at.toLocaleString("en-GB")} steps`;
+  const where = toy ? `At k = ${r.at}` : `After ${r.at.toLocaleString("en-GB")} ${r.at === 1 ? "step" : "steps"}`;
   const top = toy ? `k = ${peak.at.toFixed(3)}` : `step ${peak.at}`;
   const name = `saturating gradient is ${show(r.sat)}`;
   const drop = peak.sat / r.sat;
@@ -254,7 +254,7 @@ function render({ model, el }) {
     find(".gl-note").textContent = toy
       ? "Measured here means a difference quotient of the loss at x = 1."
       : `The logit at the generator is a = ${show(r.a)} and its slope a′ = ${show(r.slope)}, both averaged over the line. ` +
-        "The derived column uses these two numbers and nothing else.";
+        "The derived column uses these two numbers and nothing else; it would be exact if all points of the line had them.";
     Object.assign(root.dataset, { mode, at: r.at });
   }
 
