@@ -85,7 +85,8 @@ class Line:
     def value(self, name: str) -> Any:
         """A field, unfolded and with its derivatives carried out."""
         if name not in self._values:
-            self._values[name] = _map(lambda e: self.notation.unfold(e).doit(), getattr(self, name))
+            # twice: Subs(Derivative(f, x), x, x) gives its derivative back unevaluated
+            self._values[name] = _map(lambda e: self.notation.unfold(e).doit().doit(), getattr(self, name))
         return self._values[name]
 
     def parts(self) -> list[sp.Basic]:

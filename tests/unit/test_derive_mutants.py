@@ -279,3 +279,13 @@ def test_the_oracle_knows_only_real_numbers() -> None:
     for expr in (log(-p), sqrt(-p), 1 / (p - 2), sp.zoo, sp.nan, oo):
         with pytest.raises(numeric.NotReal):
             numeric.evaluate(expr, {p: mpmath.mpf(2)})
+
+
+def test_a_derivative_taken_where_it_stands_is_carried_out() -> None:
+    """SymPy leaves Subs(Derivative(f, x), x, x) unevaluated once, and numbers cannot judge that."""
+    d = Derivation("a slope at a point", p=positive, q=positive)
+    p, q = d.symbols
+    line = d.equal(sp.Subs(Derivative(log(p + q), q), q, p), 1 / (2 * p))
+    moved = [m for label, m in line.mutants() if m.lhs.has(sp.Subs) and m.lhs.point == m.lhs.variables]
+    assert moved, "the corruption that SymPy leaves unevaluated is tried"
+    assert all(m.judged_false() and m.refuses() for m in moved)
