@@ -52,6 +52,7 @@ links: $(STAMP) ## ask every outside link of the book whether it still answers (
 
 notebooks: $(STAMP) ## execute the notebooks that are stale (NB="03 04" for some, NB=--force for all)
 	$(PY) book/tools/execute.py $(NB)
+	$(PY) book/tools/landing.py
 
 spread: $(STAMP) ## measure the spread of every toleranced number over seeds (NB="03" for one notebook)
 	$(PY) book/tools/spread.py $(NB)

@@ -1,9 +1,8 @@
 """Every tolerance of the book in one table, so that a widened one shows.
 
 A notebook prints what it measured in one cell and calls :func:`within`, :func:`at_most` or :func:`at_least`
-in the next.
-The printed line holds the derived value and the tolerance, never the measured number: it is the same on
-every machine.
+in the next. The printed line holds the derived value and the tolerance, never the measured number: it is the
+same on every machine.
 """
 
 from __future__ import annotations

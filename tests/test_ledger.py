@@ -221,7 +221,7 @@ def test_the_section_is_read(tmp_path: Path) -> None:
     assert set(said) == {28, 30, 45, 46, 47, 48}
 
 
-# Suffixes of our own: Sphinx's default is one dict for the whole process, which another project may have filled.
+# Suffixes of our own: Sphinx's default is one dict for the whole process, which other projects fill.
 READING = {"root_doc": "index", "source_suffix": {".md": "markdown"}}
 
 

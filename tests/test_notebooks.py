@@ -314,6 +314,18 @@ def test_stale_when_what_it_uses_changed(good: NotebookNode, tmp_path: Path, mon
     assert canonical.stale(good) == ["source", "lock"]
 
 
+def test_words_of_a_module_are_not_its_meaning(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(
+        '"""Words."""\n\nx = 1  # why\n"""What x is."""\n\n\ndef f():\n    """More."""\n    return x\n'
+    )
+    before = canonical.meaning(module)
+    module.write_text('"""Other."""\nx = 1\n"""Else."""\ndef f():\n    """No more."""\n    return x  # so\n')
+    assert canonical.meaning(module) == before
+    module.write_text(module.read_text().replace("return x", "return x + 1"))
+    assert canonical.meaning(module) != before
+
+
 def test_used_files_follow_imports(tmp_path: Path) -> None:
     package = tmp_path / "ganlib"
     files = {

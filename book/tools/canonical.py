@@ -144,9 +144,24 @@ def fingerprint(nb: NotebookNode) -> dict[str, str]:
     pins = [line for line in LOCK.read_text().splitlines() if not line.startswith("#")]
     return {
         "source": _sha(json.dumps(source)),
-        "ganlib": _sha(*(path.read_bytes() for path in used(text)), json.dumps(_tolerances(text))),
+        "ganlib": _sha(*map(meaning, used(text)), json.dumps(_tolerances(text))),
         "lock": _sha("\n".join(pins)),
     }
+
+
+class _Wordless(ast.NodeTransformer):
+    """Drops docstrings, and every other string that stands alone."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        alone = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return ast.Pass() if alone else node
+
+
+def meaning(path: Path) -> bytes:
+    """What a file of ganlib does: Python without comments and docstrings, other files as they are."""
+    if path.suffix != ".py":
+        return path.read_bytes()
+    return ast.unparse(_Wordless().visit(ast.parse(path.read_text("utf-8")))).encode()
 
 
 def stale(nb: NotebookNode) -> list[str]:

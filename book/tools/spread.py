@@ -22,7 +22,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from canonical import ROOT, THREADS, notebooks, read, used
+from canonical import ROOT, THREADS, meaning, notebooks, read, used
 from execute import execute
 from nbformat import NotebookNode
 
@@ -85,7 +85,7 @@ def provenance(path: Path) -> dict:
     text = "\n".join(c.source for c in seeded(read(path), 0).cells if c.cell_type == "code")
     code = hashlib.sha256(text.encode())
     for file in used(text):
-        code.update(file.read_bytes())
+        code.update(meaning(file))
     return {
         "command": "make spread",
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

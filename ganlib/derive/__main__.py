@@ -1,6 +1,6 @@
-"""``python -m ganlib.derive notebooks/*.ipynb``:
+"""Decide every line of notebooks again, corrupt every line, print and store the score.
 
-decide every line again, corrupt every line, print and store the score.
+``python -m ganlib.derive notebooks/*.ipynb``
 """
 
 from __future__ import annotations

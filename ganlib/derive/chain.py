@@ -112,9 +112,8 @@ class Derivation:
     """A chain of decided lines.
 
     Each method that adds a line decides it first and raises :class:`~ganlib.derive.Refused` if it does not
-    hold, is not
-    shown, or is empty. Expressions are SymPy expressions in the declared symbols and in abbreviations made
-    with :meth:`let`.
+    hold, is not shown, or is empty. Expressions are SymPy expressions in the declared symbols and in
+    abbreviations made with :meth:`let`.
 
     Args:
         title: what is derived.
@@ -173,7 +172,6 @@ class Derivation:
         return stands
 
     # -- kinds of line
-    # ---------------------------------------------------------------------------------------------
     def equal(self, lhs: Any, rhs: Any, *, why: str = "", tag: str | None = None) -> Line:
         """``lhs = rhs`` on the whole domain; ``lhs=None`` continues the line above from its right side."""
         continued = lhs is None
@@ -216,10 +214,7 @@ class Derivation:
     def stationary(
         self, f: Any, var: sp.Symbol, at: Sequence, *, why: str = "", tag: str | None = None
     ) -> Line:
-        """All stationary points of ``f`` in ``var`` inside its interval;
-
-        an empty list claims that there is none.
-        """
+        """All stationary points of ``f`` in ``var`` inside its interval; an empty list claims none."""
         return self._add(kinds.Stationary, f=_s(f), var=var, at=tuple(map(_s, at)), why=why, tag=tag)
 
     def limit(
@@ -233,9 +228,9 @@ class Derivation:
         why: str = "",
         tag: str | None = None,
     ) -> Line:
-        """``expr -> to`` as ``var -> point`` from ``side`` (``"+"`` from above, ``"-"`` from below;
+        """``expr -> to`` as ``var -> point`` from ``side``.
 
-        ``"-"`` at infinity).
+        The side is ``"+"`` from above, ``"-"`` from below and at infinity.
         """
         return self._add(
             kinds.Limit, expr=_s(expr), var=var, point=_s(point), side=side, to=_s(to), why=why, tag=tag
@@ -322,14 +317,13 @@ class Derivation:
 
     @property
     def false(self) -> _False:
-        """The same methods for statements that must be refused:
+        """The same methods for statements that must be refused.
 
         ``d.false.equal(wrong, right)`` records a refutation.
         """
         return _False(self)
 
     # -- bookkeeping
-    # -----------------------------------------------------------------------------------------------
     def _add(
         self, kind: type[Line], *, why: str, tag: str | None, continued: bool = False, **fields: Any
     ) -> Line:

@@ -2,12 +2,9 @@
 neither.
 
 The heart is :func:`is_zero`. A sum of ``rational * log(rational)`` over positive symbols is zero exactly if
-it is zero
-coefficient by coefficient, once each logarithm is split into logarithms of primes and of irreducible
-polynomials: those
-are linearly independent over the rational functions. The split itself needs every factor to be positive,
-and that is
-demanded here from the coefficients, never assumed.
+it is zero coefficient by coefficient, once each logarithm is split into logarithms of primes and of
+irreducible polynomials: those are linearly independent over the rational functions. The split itself needs
+every factor to be positive, and that is demanded here from the coefficients, never assumed.
 """
 
 from __future__ import annotations
@@ -198,9 +195,9 @@ def _simplifies_to_zero(expr: sp.Expr) -> bool:
 
 @_keep
 def sign(expr: sp.Expr, domain: Domain) -> str | None:
-    """The sign of ``expr`` on the domain:
+    """The sign of ``expr`` on the domain.
 
-    ``"+"``, ``"-"``, ``"0"``, ``"0+"`` (>= 0), ``"0-"`` (<= 0), or ``None``: not shown.
+    It is ``"+"``, ``"-"``, ``"0"``, ``"0+"`` (>= 0), ``"0-"`` (<= 0), or ``None``: not shown.
     """
     expr = chart(expr, domain)
     if expr.is_number and expr.is_comparable:
@@ -284,8 +281,7 @@ def roots_are(expr: sp.Expr, var: sp.Symbol, claimed: Iterable[sp.Expr], domain:
     ``claimed``.
 
     Each claimed zero must lie in the domain and be a zero; what remains after dividing them out must have a
-    strict sign.
-    An empty claim is decided too: then ``expr`` itself must have a strict sign.
+    strict sign. An empty claim is decided too: then ``expr`` itself must have a strict sign.
     """
     claimed = [sp.sympify(c) for c in claimed]
     interval = domain.intervals[var]

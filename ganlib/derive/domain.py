@@ -19,9 +19,9 @@ oo = sp.oo
 
 @dataclass(frozen=True)
 class Interval:
-    """The open interval ``(lo, hi)``;
+    """The open interval ``(lo, hi)``.
 
-    the bounds may be infinite or name symbols that were declared earlier.
+    Its bounds may be infinite or name symbols that were declared earlier.
     """
 
     lo: sp.Expr
@@ -141,10 +141,8 @@ class Domain:
         """Substitutions after which every charted symbol is positive.
 
         A real symbol that occurs only linearly inside ``exp`` becomes ``log(E)``, ``E > 0``: sigmoids turn
-        rational.
-        Elsewhere it stays, and only even powers of it count as positive. The names of the new symbols hold
-        a bracket,
-        so that no declared symbol can have them.
+        rational. Elsewhere it stays, and only even powers of it count as positive. The names of the new
+        symbols hold a bracket, so that no declared symbol can have them.
         """
         out: dict[sp.Symbol, sp.Expr] = {}
         for s, interval in self.intervals.items():

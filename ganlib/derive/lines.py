@@ -1,9 +1,8 @@
 """The kinds of line. Each knows how to be decided (:meth:`Line.shown`), judged (:meth:`Line.holds`),
 corrupted and typeset.
 
-``shown`` uses SymPy and the procedures of :mod:`ganlib.derive.decide` alone; ``holds`` uses numbers alone.
-A line is proved
-when both say yes, and the mutation tests ask ``shown`` to refuse what ``holds`` calls false.
+``shown`` uses SymPy and the procedures of :mod:`ganlib.derive.decide` alone; ``holds`` uses numbers alone. A
+line is proved when both say yes, and the mutation tests ask ``shown`` to refuse what ``holds`` calls false.
 """
 
 from __future__ import annotations
@@ -59,7 +58,6 @@ class Line:
     pointwise: ClassVar[bool] = False  # numbers at a point refute the line for good
 
     # -- what a kind of line provides
-    # ------------------------------------------------------------------------------
     def shown(self) -> bool:
         """Decide the line symbolically. Only ``True`` counts."""
         raise NotImplementedError
@@ -81,7 +79,6 @@ class Line:
         return None
 
     # -- what all kinds share
-    # --------------------------------------------------------------------------------------
     def value(self, name: str) -> Any:
         """A field, unfolded and with its derivatives carried out."""
         if name not in self._values:
@@ -187,10 +184,7 @@ class Line:
             return None
 
     def judged_false(self) -> bool:
-        """Whether the numbers call the line false;
-
-        no real value at a point of the domain makes a statement false there.
-        """
+        """Whether the numbers call the line false. No real value at a point of the domain counts as false."""
         try:
             return not self.holds()
         except (numeric.NotReal, ZeroDivisionError):
@@ -248,9 +242,9 @@ def _places(x: Any, where: str = "") -> Iterator[tuple[str, sp.Expr, Any]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Relation(Line):
-    """``lhs rel rhs`` on the whole domain:
+    """``lhs rel rhs`` on the whole domain.
 
-    an identity (matrices too, entry by entry) or a strict or weak order.
+    An identity (of matrices too, entry by entry), or a strict or weak order.
     """
 
     lhs: sp.Expr
@@ -335,10 +329,9 @@ class Relation(Line):
 class Gap(Relation):
     """An inequality decided by an identity for its gap.
 
-    With ``g(s) = s - 1 - log s``, which is >= 0 for s > 0 and 0 only at s = 1, and with squares ``e**2``,
-    the larger side
-    minus the smaller one equals ``sum w * g(s)`` or ``sum w * e**2``, where every weight ``w`` and every
-    ``s`` is positive.
+    With ``g(s) = s - 1 - log s``, which is >= 0 for s > 0 and 0 only at s = 1, and with squares ``e**2``, the
+    larger side minus the smaller one equals ``sum w * g(s)`` or ``sum w * e**2``, where every weight ``w``
+    and every ``s`` is positive.
 
     Attributes:
         gibbs: pairs ``(w, s)``.
@@ -604,9 +597,9 @@ class Limit(Line):
 
 @dataclass(frozen=True, kw_only=True)
 class Integral(Line):
-    """``integral of f over (a, b) = to``:
+    """``integral of f over (a, b) = to``.
 
-    an antiderivative is found, differentiated back, and its limits are taken.
+    An antiderivative is found, differentiated back, and its limits are taken.
     """
 
     f: sp.Expr
@@ -688,8 +681,7 @@ class Average(Line):
     """``integral of lhs = const + integral of rhs``, for densities of mass one: pointwise, then linearity.
 
     Decided as ``lhs = rhs + sum c_i m_i`` at every point, with numbers ``c_i`` and densities ``m_i``; then
-    the masses
-    are used, and only then: ``const = sum c_i``.
+    the masses are used, and only then: ``const = sum c_i``.
 
     Attributes:
         using: pairs ``(density, c)``; a density with ``c = 0`` would be an unused hypothesis and is refused.
@@ -783,8 +775,8 @@ class Pushforward(Line):
     """The change of variables: if ``z`` has density ``p_z``, then ``x = G(z)`` has density ``p_x``.
 
     Decided are the hypotheses of the substitution rule and its conclusion: ``inverse(G(z)) = z``,
-    ``G(inverse(x)) = x``,
-    the slope of ``G`` keeps one strict sign, and ``p_x(x) = p_z(inverse(x)) |inverse'(x)|``.
+    ``G(inverse(x)) = x``, the slope of ``G`` keeps one strict sign, and
+    ``p_x(x) = p_z(inverse(x)) |inverse'(x)|``.
     """
 
     G: sp.Expr

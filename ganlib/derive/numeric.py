@@ -48,7 +48,7 @@ def function(expr: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[..., mpm
 def points(
     domain: Domain, n: int = POINTS, seed: int = SEED, spread: float = 3
 ) -> list[dict[sp.Symbol, mpmath.mpf]]:
-    """``n`` random points of the domain, the same for the same seed;
+    """``n`` random points of the domain, the same for the same seed.
 
     ``spread`` is the largest logarithmic coordinate.
     """
