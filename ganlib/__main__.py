@@ -202,7 +202,8 @@ def begin(args: argparse.Namespace) -> tuple[Game, dict[str, Any], dict[str, Any
     given = vars(args)
     if not args.resume and path.exists():
         raise UsageError(
-            f"{args.run} holds a run already. Go on with it: {resume_command(args.run)}. Or name another folder."
+            f"{args.run} holds a run already. Go on with it: {resume_command(args.run)}. "
+            f"Or name another folder."
         )
     if args.resume:
         _, facts = stored(args.run)
@@ -284,7 +285,8 @@ def train(args: argparse.Namespace) -> int:
         print(f"Stopped at step {game.step} of {steps}, and saved. Go on with: {resume_command(args.run)}")
         return 128 + signals[0]
     print(
-        f"{args.run}: {game.step} steps. Look at {args.run / SAMPLES}, or: python -m ganlib evaluate {args.run}"
+        f"{args.run}: {game.step} steps. Look at {args.run / SAMPLES}, or run: "
+        f"python -m ganlib evaluate {shlex.quote(str(args.run))}"
     )
     return 0
 

@@ -89,8 +89,8 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What a checkpoint holds, without a game to load it into. The whole file is checked.
 
     Returns:
-        ``step``, the rounds played; ``meta``, the notes given to ``save``; ``parameters``, the numbers in each
-        module; ``digest``.
+        ``step``, the rounds played; ``meta``, the notes given to ``save``; ``parameters``, how many numbers
+        each module has; ``digest``.
 
     Raises:
         CheckpointError: The file is missing or damaged.
@@ -172,7 +172,8 @@ def _slots_fit(path: Path, player: Player, slots: dict[int, dict[str, Any]]) -> 
             if isinstance(value, Tensor) and value.shape not in (expected, torch.Size()):
                 raise CheckpointError(
                     f"{path} holds another game: {name} of parameter {number} of {player.name} has shape "
-                    f"{list(value.shape)}, expected {list(expected)}. Build the game as it was when it was saved."
+                    f"{list(value.shape)}, expected {list(expected)}. Build the game as it was when it was "
+                    f"saved."
                 )
 
 
