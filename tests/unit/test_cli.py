@@ -248,13 +248,7 @@ def test_ctrl_c_at_the_terminal(run, tmp_path):
         ),  # ignored, where pytest runs with "&"
     )
     try:
-        lines = 0
-        for _ in range(1_000):
-            lines = (run / "log.jsonl").read_text().count("\n") if (run / "log.jsonl").exists() else 0
-            if lines >= 60 or process.poll() is not None:
-                break
-            time.sleep(0.05)
-        assert lines >= 60, process.communicate(timeout=60)
+        wait_for_rounds(run, 60)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     finally:
@@ -274,6 +268,11 @@ def test_ctrl_c_at_the_terminal(run, tmp_path):
 # Kills
 
 
+def warm_up(tmp_path: Path) -> None:
+    """Have everything imported before the forks, and leave torch with one thread, for threads do not fork."""
+    assert main(["train", str(tmp_path / "warm"), *TINY]) == 0
+
+
 def spawn(arguments: list[str]) -> int:
     """The command in a fork, because importing torch takes longer than all the rest."""
     child = os.fork()
@@ -283,6 +282,15 @@ def spawn(arguments: list[str]) -> int:
         finally:
             os._exit(99)
     return child
+
+
+def wait_for_rounds(run: Path, step: int) -> None:
+    """Return when that many rounds stand in the log."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        time.sleep(0.01)
+        if (run / "log.jsonl").exists() and (run / "log.jsonl").read_text().count("\n") >= step:
+            return
 
 
 def wait_for_a_write(run: Path, name: str, least: int = 1) -> None:
@@ -308,9 +316,11 @@ def killed(run: Path, arguments: list[str], kills: int, seed: int = 0) -> tuple[
         partial.unlink(missing_ok=True)
         child = spawn(["train", str(run), "--resume"] if begun else ["train", str(run), *arguments])
         if done % 2:
-            time.sleep(rng.uniform(0, 0.5))
+            time.sleep(rng.uniform(0, 1))
         else:
-            time.sleep(rng.uniform(0, 0.2))
+            wait_for_rounds(
+                run, (checkpoint.info(run / CHECKPOINT)["step"] if begun else 0) + rng.randrange(5, 15)
+            )
             wait_for_a_write(run, partial.name, least=2**30)
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
@@ -328,15 +338,15 @@ def killed(run: Path, arguments: list[str], kills: int, seed: int = 0) -> tuple[
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_kills_cost_nothing(digits, run, tmp_path, full):
-    torch.set_num_threads(1)
+    warm_up(tmp_path)
     kills = 25 if full else 3
     arguments = [*SMALL, "--hidden", "256", "--save-every", "1", "--sample-every", "100000"]
-    arguments += ["--steps", str(150 * kills + 150)]
+    arguments += ["--steps", str(1_000 * kills)]
     hits, lost = killed(run, arguments, kills)
     assert lost == 0
     assert hits, "no kill hit a write"
     stopped = checkpoint.info(run / CHECKPOINT)["step"]
-    assert stopped > 0
+    assert stopped > kills, "the kills came before there was anything to lose"
     steps = str(stopped + 10)
     assert main(["train", str(run), "--resume", "--steps", steps]) == 0
     whole = unbroken(tmp_path, *arguments, "--steps", steps, "--save-every", "100000")
@@ -347,7 +357,7 @@ def test_kills_cost_nothing(digits, run, tmp_path, full):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_write_that_is_not_atomic_loses_the_run(digits, run, monkeypatch):
+def test_a_write_that_is_not_atomic_loses_the_run(digits, run, tmp_path, monkeypatch):
     """The control: the same kills, with checkpoints that are written in place."""
 
     def in_place(path: Path, blob: bytes) -> None:
@@ -356,8 +366,8 @@ def test_a_write_that_is_not_atomic_loses_the_run(digits, run, monkeypatch):
                 file.write(blob[start : start + 4096])
                 file.flush()
 
+    warm_up(tmp_path)
     monkeypatch.setattr(checkpoint, "_write", in_place)
-    torch.set_num_threads(1)
     lost = 0
     for _ in range(10):
         child = spawn(["train", str(run), *SMALL, "--hidden", "256", "--save-every", "1"])
