@@ -196,8 +196,8 @@ def resume_command(run: Path) -> str:
     return f"python -m ganlib train {shlex.quote(str(run))} --resume"
 
 
-def begin(args: argparse.Namespace) -> tuple[Game, dict[str, Any], dict[str, Any]]:
-    """The game to play, its recipe and its settings: new ones, or those of the run to be resumed."""
+def begin(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Recipe and settings: new ones, or those of the run to be resumed."""
     path = args.run / CHECKPOINT
     given = vars(args)
     if not args.resume and path.exists():
@@ -223,8 +223,7 @@ def begin(args: argparse.Namespace) -> tuple[Game, dict[str, Any], dict[str, Any
         )
     settings |= {name: given[name] for name in SETTINGS if name in given}
     check_device(settings["device"])
-    game = build(recipe, settings["device"])
-    return game, recipe, settings
+    return recipe, settings
 
 
 def check_device(device: str) -> None:
@@ -238,43 +237,60 @@ def check_device(device: str) -> None:
 def train(args: argparse.Namespace) -> int:
     """Train a GAN, or go on with a run that was stopped.
 
-    Ctrl-C ends the run after the round in hand and saves it; a second one ends it at once.
+    Ctrl-C ends the run after the round in hand and saves it; a second one ends it at once. Under torchrun the
+    processes share each batch.
     """
+    from ganlib.parallel import processes
+
+    recipe, settings = begin(args)
+    with processes(settings["device"]):
+        return play(args, recipe, settings)
+
+
+def play(args: argparse.Namespace, recipe: dict[str, Any], settings: dict[str, Any]) -> int:
+    """The loop of ``train``. Every process plays; the first one writes."""
     import torch
     from tqdm import tqdm
 
     from ganlib import checkpoint
-    from ganlib.train import train as play
+    from ganlib.parallel import average, rank, world_size
+    from ganlib.train import train as rounds
 
-    game, recipe, settings = begin(args)
+    if recipe["batch_size"] % world_size():
+        raise UsageError(f"--batch-size {recipe['batch_size']} is no multiple of {world_size()} processes")
     meta = {"networks": NETWORKS, "recipe": recipe, "settings": settings}
     torch.set_num_threads(settings["threads"])
+    game = build(recipe, settings["device"])
     draw = batches(recipe, settings["device"])
-    path = args.run / CHECKPOINT
+    path, first = args.run / CHECKPOINT, rank() == 0
     if args.resume:
         checkpoint.load(path, game)
-    else:
+    average(torch.zeros(1, device=settings["device"]))  # none writes before all have read
+    if first and not args.resume:
         args.run.mkdir(parents=True, exist_ok=True)
         save(path, game, meta)  # from here on there is something to resume
     good, steps = game.step, settings["steps"]
-    spent = cut_log(args.run / LOG, game.step)
-    start = time.monotonic() - spent
-    bar = tqdm(total=steps, initial=game.step, unit="step", dynamic_ncols=True, mininterval=0.5)
-    with stopping() as signals, open(args.run / LOG, "a", buffering=1) as log, bar:
+    start = time.monotonic() - (cut_log(args.run / LOG, game.step) if first else 0)
+    quiet = {} if first else {"disable": True}
+    bar = tqdm(total=steps, initial=game.step, unit="step", dynamic_ncols=True, mininterval=0.5, **quiet)
+    log = open(args.run / LOG if first else os.devnull, "a", buffering=1)  # noqa: SIM115, closed below
+    with stopping() as signals, log, bar:
         try:
-            for step, losses in play(game, draw, steps, recipe["seed"]):
+            for step, losses in rounds(game, draw, steps, recipe["seed"]):
+                # One answer for this round and for all processes, whenever and wherever the signal came.
+                stop = average(torch.tensor(float(len(signals)), device=settings["device"])).item() > 0
                 record = {"step": step, **losses, "seconds": round(time.monotonic() - start, 3)}
                 log.write(json.dumps(record) + "\n")
                 bar.set_postfix({name: f"{loss:.3f}" for name, loss in losses.items()}, refresh=False)
                 bar.update()
-                end = bool(signals) or step == steps
                 # The sheet first: if the process dies between the two, the resumed run draws it again.
-                if step % settings["sample_every"] == 0 or step == steps:
+                if first and (step % settings["sample_every"] == 0 or step == steps):
                     sheet(args.run / SAMPLES / f"{step:06d}.png", game, recipe, n=100, seed=recipe["seed"])
-                if step % settings["save_every"] == 0 or end:
-                    save(path, game, meta)
+                if step % settings["save_every"] == 0 or step == steps or stop:
+                    if first:
+                        save(path, game, meta)
                     good = step
-                if signals:
+                if stop:
                     break
         except FloatingPointError as error:
             raise UsageError(
@@ -282,12 +298,16 @@ def train(args: argparse.Namespace) -> int:
                 f"again: begin a new run, with a lower --lr for example."
             ) from None
     if game.step < steps:
-        print(f"Stopped at step {game.step} of {steps}, and saved. Go on with: {resume_command(args.run)}")
-        return 128 + signals[0]
-    print(
-        f"{args.run}: {game.step} steps. Look at {args.run / SAMPLES}, or run: "
-        f"python -m ganlib evaluate {shlex.quote(str(args.run))}"
-    )
+        if first:
+            print(
+                f"Stopped at step {game.step} of {steps}, and saved. Go on with: {resume_command(args.run)}"
+            )
+        return 128 + (signals or [signal.SIGTERM])[0]
+    if first:
+        print(
+            f"{args.run}: {game.step} steps. Look at {args.run / SAMPLES}, or run: "
+            f"python -m ganlib evaluate {shlex.quote(str(args.run))}"
+        )
     return 0
 
 
@@ -313,11 +333,13 @@ def cut_log(path: Path, step: int) -> float:
 def stopping() -> Iterator[list[int]]:
     """Collect the signals that ask a process to stop, instead of stopping in the middle of a round."""
     caught: list[int] = []
+    alone = "WORLD_SIZE" not in os.environ
 
     def note(number: int, frame: FrameType | None) -> None:
         caught.append(number)
-        signal.signal(number, former[number])  # the next one is not asked twice
-        print("\nStopping after this round. Once more to stop at once.", file=sys.stderr)
+        if alone:  # torchrun passes on the signal that the terminal has sent already
+            signal.signal(number, former[number])
+            print("\nStopping after this round. Once more to stop at once.", file=sys.stderr)
 
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
@@ -502,7 +524,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return args.command(args)
     except (UsageError, CheckpointError, DataError, OSError) as error:
-        print(f"python -m ganlib: {error}", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes, one speaks
+            print(f"python -m ganlib: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("python -m ganlib: interrupted", file=sys.stderr)
