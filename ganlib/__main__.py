@@ -375,6 +375,8 @@ def evaluate(args: argparse.Namespace) -> int:
     from ganlib import metrics
     from ganlib.data import DataError
 
+    if args.n < 2:
+        raise UsageError("a Frechet distance needs --n of at least 2, and is worth something from 1,000")
     game, recipe, _ = restored(args.run)
     labels = torch.arange(args.n) % 10 if recipe["conditional"] else None
     images = generate(game, recipe, args.n, args.seed, labels)

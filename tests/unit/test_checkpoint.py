@@ -8,6 +8,7 @@ import random
 import resource
 import signal
 import struct
+import sys
 import time
 import zlib
 from contextlib import suppress
@@ -474,7 +475,8 @@ def test_no_corrupted_checkpoint_is_loaded(path, full):
             info(path)
         kinds.add(kind)
     assert kinds == {damage.__name__ for damage in DAMAGE}
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000, "kilobytes"
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < (200_000_000 if sys.platform == "darwin" else 200_000), "bytes there, kilobytes elsewhere"
     path.write_bytes(raw)  # the twin
     load(path, game)
     assert game.step == 2

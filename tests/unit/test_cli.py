@@ -608,6 +608,8 @@ def test_evaluate_prints_scores_beside_real_digits(digits, run, capsys):
     assert "as asked" in text
     shares = [float(part.rstrip("%")) for part in text.split("classes")[1].split("\n")[0].split()[1::2]]
     assert sum(shares) == pytest.approx(100, abs=0.6)
+    assert main(["evaluate", str(run), "--n", "1"]) == 1
+    assert "needs --n of at least 2" in capsys.readouterr().err
 
 
 def test_info_tells_where_a_run_stands(digits, run, capsys, monkeypatch):
