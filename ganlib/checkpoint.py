@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from ganlib.game import Game
+from ganlib.game import Game, Player
 
-__all__ = ["CheckpointError", "load", "save"]
+__all__ = ["CheckpointError", "info", "load", "save"]
 
 VERSION = 1
 KEY = "ganlib"  # one key: safetensors writes several in random order
+ADVICE = "Restore it from a copy, or train again."
 
 
 class CheckpointError(ValueError):
@@ -64,14 +65,50 @@ def load(path: str | os.PathLike[str], game: Game) -> dict[str, Any]:
         CheckpointError: The file is missing or damaged, or holds another game.
     """
     path = Path(path)
-    head, tensors = _read(path)
-    state = _join(head["state"], tensors)
-    _same_game(path, "players", head["players"], _players(game))
-    _same_game(path, "tensors", _layout(state["modules"]), _layout(game.state_dict()["modules"]))
-    for optimizer in state["optimizers"].values():  # JSON made text of the parameters' numbers
-        optimizer["state"] = {int(number): slots for number, slots in optimizer["state"].items()}
+    head, tensors, _ = _read(path)
+    expected = game.state_dict()
+    try:
+        state = _join(head["state"], tensors)
+        _same_game(path, "players", head["players"], _players(game))
+        _same_game(path, "tensors", _layout(state["modules"]), _layout(expected["modules"]))
+        _same_game(path, "optimisers", _groups(state["optimizers"]), _groups(expected["optimizers"]))
+        for player in game.players:  # JSON made text of the parameters' numbers
+            slots = state["optimizers"][player.name]["state"]
+            slots = {int(number): slot for number, slot in slots.items()}
+            state["optimizers"][player.name]["state"] = slots
+            _slots_fit(path, player, slots)
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"{path} is damaged: expected the state of a game. {ADVICE}") from None
     game.load_state_dict(state)
     return head["meta"]
+
+
+def info(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a checkpoint holds, without a game to load it into. The whole file is checked.
+
+    Returns:
+        ``step``, the rounds played; ``meta``, the notes given to ``save``; ``parameters``, how many numbers
+        each module has; ``digest``.
+
+    Raises:
+        CheckpointError: The file is missing or damaged.
+    """
+    path = Path(path)
+    head, tensors, digest = _read(path)
+    parameters: dict[str, int] = {}
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition("/")
+        if kind == "modules":
+            module = rest.partition("/")[0]
+            parameters[module] = parameters.get(module, 0) + tensor.numel()
+    return {
+        "step": head["state"]["step"],
+        "meta": head["meta"],
+        "parameters": dict(sorted(parameters.items())),
+        "digest": digest,
+    }
 
 
 def _split(node: Any, path: str, tensors: dict[str, Tensor]) -> Any:
@@ -118,6 +155,28 @@ def _layout(modules: dict[str, dict[str, Tensor]]) -> dict[str, str]:
     }
 
 
+def _groups(optimizers: dict[str, Any]) -> dict[str, str]:
+    """What each optimiser's groups are made of; their values, such as the rate, come from the checkpoint."""
+    return {
+        f"{name}/{i}": f"{sorted(group)} of {group['params']}"
+        for name, optimizer in optimizers.items()
+        for i, group in enumerate(optimizer["param_groups"])
+    }
+
+
+def _slots_fit(path: Path, player: Player, slots: dict[int, dict[str, Any]]) -> None:
+    """Adam's averages and the like: a tensor is a scalar or has its parameter's shape."""
+    for number, slot in slots.items():
+        expected = dict(enumerate(player.params))[number].shape
+        for name, value in slot.items():
+            if isinstance(value, Tensor) and value.shape not in (expected, torch.Size()):
+                raise CheckpointError(
+                    f"{path} holds another game: {name} of parameter {number} of {player.name} has shape "
+                    f"{list(value.shape)}, expected {list(expected)}. Build the game as it was when it was "
+                    f"saved."
+                )
+
+
 def _same_game(path: Path, what: str, stored: dict[str, Any], expected: dict[str, Any]) -> None:
     for name in sorted(expected.keys() | stored.keys()):
         if stored.get(name) != expected.get(name):
@@ -135,8 +194,8 @@ def _digest(head: dict[str, Any], tensors: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    advice = "Restore it from a copy, or train again."
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor], str]:
+    """Head, tensors and digest of a checkpoint, once all of it has been checked."""
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(KEY)
@@ -145,9 +204,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(
             f"{path} cannot be read ({error}): expected a checkpoint. Check the path."
         ) from None
-    except SafetensorError as error:
+    except Exception as error:  # SafetensorError, and what torch says to a shape of 2^63
         raise CheckpointError(
-            f"{path} is damaged or no checkpoint ({error}): expected safetensors. {advice}"
+            f"{path} is damaged or no checkpoint ({error}): expected safetensors. {ADVICE}"
         ) from None
     if text is None:
         raise CheckpointError(
@@ -157,17 +216,25 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         stored = json.loads(text)
         head, digest = stored["head"], stored["digest"]
         version = head["version"]
-    except (ValueError, KeyError, TypeError):
+        if text != json.dumps(stored):  # 1E-08 for 1e-08: the same numbers, but not what was written
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise CheckpointError(
-            f"{path} is damaged: expected JSON with a head and a digest. {advice}"
+            f"{path} is damaged: expected JSON with a head and a digest. {ADVICE}"
         ) from None
     if version != VERSION:
         raise CheckpointError(
             f"{path} has format {version}, expected {VERSION}: read it with the version that wrote it."
         )
     if digest != (found := _digest(head, tensors)):
-        raise CheckpointError(f"{path} is damaged: its digest is {found}, expected {digest}. {advice}")
-    return head, tensors
+        raise CheckpointError(f"{path} is damaged: its digest is {found}, expected {digest}. {ADVICE}")
+    try:
+        step, notes = head["state"]["step"], head["meta"]
+    except (KeyError, TypeError):
+        step = notes = None
+    if type(step) is not int or step < 0 or not isinstance(notes, dict):
+        raise CheckpointError(f"{path} is damaged: expected the state of a game and its notes. {ADVICE}")
+    return head, tensors, digest
 
 
 def _write(path: Path, blob: bytes) -> None:

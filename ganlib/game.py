@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.objectives import Objective
+from ganlib.parallel import average, average_gradients
 
 __all__ = ["Game", "Player", "gan"]
 
@@ -60,7 +61,7 @@ class Player:
             FloatingPointError: The loss is not finite. The player's parameters are left as they were.
         """
         loss = self.loss(batch, rng, step)
-        value = loss.item()
+        value = average(loss).item()  # over the processes, so that all of them stop together
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"step {step + 1}: the loss of {self.name} is {value}, expected a finite number. {self.name} "
@@ -68,7 +69,7 @@ class Player:
             )
         self.opt.zero_grad()
         loss.backward(inputs=self.params)  # other players' gradients are neither computed nor touched
-        # With several machines the gradients of self.params are averaged over them here.
+        average_gradients(self.params)
         self.opt.step()
         return value
 

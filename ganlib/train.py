@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from ganlib.game import Batch, Game
+from ganlib.parallel import rank, share
 
 __all__ = ["keyed", "train"]
 
@@ -26,7 +27,8 @@ def train(
     """Play a game until it has been played for ``steps`` rounds in all.
 
     In round ``t = 0, 1, ...`` each player moves in turn, each move on a fresh batch drawn by
-    ``keyed(seed, t, "D0")``, ``keyed(seed, t, "D1")``, ..., ``keyed(seed, t, "G")``.
+    ``keyed(seed, t, "D0")``, ``keyed(seed, t, "D1")``, ..., ``keyed(seed, t, "G")``. Several processes (see
+    ``ganlib.parallel``) share each batch and take the same steps.
 
     Args:
         game: The game. One that has been played before goes on where it stopped.
@@ -45,6 +47,9 @@ def train(
         for player in game.players:
             for key in player.keys:
                 rng = keyed(seed, game.step, key)
-                losses[player.name] = player.move(draw(rng), rng, game.step)
+                batch = share(draw(rng))
+                if rank():  # what is random in a loss differs between shares
+                    rng = keyed(seed, game.step, f"{key}/{rank()}")
+                losses[player.name] = player.move(batch, rng, game.step)
         game.end_round()
         yield game.step, losses
