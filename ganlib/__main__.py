@@ -42,10 +42,10 @@ RECIPE: dict[str, tuple[Any, str]] = {
     "objective": ("non-saturating", "what the players minimise: saturating or non-saturating"),
     "data": ("5k", "5k, the images that need no download, or full, all 60,000"),
     "seed": (0, "seed of the weights and of every random number"),
-    "z_dim": (64, "dimension of the noise"),
+    "z_dim": (16, "dimension of the noise"),
     "channels": ([32, 16], "channels at 7x7 and at 14x14"),
     "hidden": (128, "width of the discriminator's hidden layer"),
-    "batch_size": (64, "images in a batch"),
+    "batch_size": (32, "images in a batch"),
     "lr": (4e-3, "rate of both players"),
     "gamma": (1.0, "weight of the R1 penalty, which is multiplied by gamma/2"),
     "every": (16, "rounds from one penalty to the next"),
@@ -53,13 +53,13 @@ RECIPE: dict[str, tuple[Any, str]] = {
 }
 # How it is run: may change when a run is resumed.
 SETTINGS: dict[str, tuple[Any, str]] = {
-    "steps": (1600, "rounds in all"),
+    "steps": (2000, "rounds in all"),
     "save_every": (200, "rounds from one checkpoint to the next"),
     "sample_every": (200, "rounds from one sheet of samples to the next"),
     "threads": (2, "threads of the CPU; another number changes the last bits of a run"),
     "device": ("cpu", "cpu, cuda or mps; so does another device"),
 }
-CONDITIONAL = {"z_dim": 16, "batch_size": 32, "steps": 1200}  # other defaults of a conditional run
+CONDITIONAL = {"steps": 1200}  # other defaults of a conditional run
 
 
 class UsageError(ValueError):
