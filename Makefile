@@ -16,7 +16,7 @@ export PYTHONHASHSEED := 0
 export TQDM_DISABLE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-full lint links notebooks spread screenshot address lock clean
+.PHONY: help book serve test test-full colab lint links notebooks spread screenshot address lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ test: lint ## everything a change must pass: style, units, proofs, notebooks, th
 test-full: lint ## the same with every mutant of every line and every notebook in an environment like Colab's
 	GANLIB_FULL=1 MPLBACKEND=agg $(PY) -m pytest
 	$(PY) book/tools/colab_like.py
+
+colab: ## run every notebook in the environment that is there: Colab's own image
+	PYTHONPATH=. $(PYTHON) book/tools/colab_like.py --here
 
 lint: $(STAMP) ## ruff, codespell and the rules that notebooks keep to
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Run the notebooks as Colab does: part of `make test-full`.
 
     python book/tools/colab_like.py [--notebooks 03 04] [--torch 2.13.0] [--python python3.13] [--env DIR]
+    python book/tools/colab_like.py --here        inside Colab's own image: its environment, its google.colab
 
 A new environment with Colab's versions, a stub of the module google.colab imported when the kernel starts,
 and git sent to a copy of this working tree when it asks for the book's public address. Then every cell of
@@ -63,16 +64,19 @@ def published(folder: Path) -> dict[str, str]:
     }
 
 
-def stubbed(folder: Path) -> dict[str, str]:
-    """A stub of google.colab that every IPython kernel imports at its start, and the variables that do so."""
-    output = folder / "stub" / "google" / "colab" / "output.py"
-    output.parent.mkdir(parents=True)
-    output.with_name("__init__.py").touch()
-    output.write_text("def enable_custom_widget_manager():\n    pass\n")
+def stubbed(folder: Path, stub: bool = True) -> dict[str, str]:
+    """What makes every IPython kernel import google.colab, or a stub of it, at its start."""
+    path = folder / "stub"
+    path.mkdir()
+    if stub:
+        output = path / "google" / "colab" / "output.py"
+        output.parent.mkdir(parents=True)
+        output.with_name("__init__.py").touch()
+        output.write_text("def enable_custom_widget_manager():\n    pass\n")
     startup = folder / "ipython" / "profile_default" / "startup" / "00-colab.py"
     startup.parent.mkdir(parents=True)
     startup.write_text("import google.colab\n")
-    return {"PYTHONPATH": str(folder / "stub"), "IPYTHONDIR": str(folder / "ipython")}
+    return {"PYTHONPATH": str(path), "IPYTHONDIR": str(folder / "ipython")}
 
 
 def environment(folder: Path, python: str, versions: dict[str, str]) -> Path:
@@ -116,6 +120,7 @@ def main() -> int:
     parser.add_argument("--torch", help=f"another version than Colab's {COLAB['torch']}")
     parser.add_argument("--python", default=sys.executable, help="the Python to make the environment with")
     parser.add_argument("--env", type=Path, help="keep the environment here, and use it again")
+    parser.add_argument("--here", action="store_true", help="run in this environment, which is Colab's own")
     options = parser.parse_args()
     paths = notebooks(options.notebooks)
     if not paths:
@@ -126,10 +131,14 @@ def main() -> int:
     failed = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        python = environment((options.env or folder / "env").absolute(), options.python, versions)
+        if options.here:
+            python = Path(sys.executable)
+            versions = {name: found for name, found in installed(python).items() if name in COLAB}
+        else:
+            python = environment((options.env or folder / "env").absolute(), options.python, versions)
         variables = {
             **published(folder),
-            **stubbed(folder),
+            **stubbed(folder, stub=not options.here),
             "OMP_WAIT_POLICY": "PASSIVE",
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
