@@ -211,7 +211,7 @@ def test_density_and_coverage_of_one_law(n, m, k):
 
 
 def test_precision_and_recall_tell_two_failures():
-    """Two clusters. One of them dropped: recall falls. Half of the points thrown far away: precision falls."""
+    """Two clusters. One of them dropped: recall falls. Half of the points thrown away: precision falls."""
     far = torch.cat([normal(200, 2, 0), normal(200, 2, 1, 20.0)])
     again = torch.cat([normal(200, 2, 2), normal(200, 2, 3, 20.0)])
     wild = torch.cat([again[100:300], normal(200, 2, 4, 100.0)])
@@ -288,8 +288,8 @@ def test_kl_refuses_what_is_no_histogram(p, q):
 @pairs
 @pytest.mark.parametrize("sigma", [0.1, 0.7])
 def test_parzen_is_scikit_learns(real, fake, sigma):
-    """Nine digits, in nats. All points lie in one leaf: over several, scikit-learn adds and subtracts bounds and
-    was seen hundreds of nats off where the window is narrow."""
+    """Nine digits, in nats. All points lie in one leaf: over several, scikit-learn adds and subtracts bounds,
+    and was seen hundreds of nats off where the window is narrow."""
     theirs = KernelDensity(bandwidth=sigma, leaf_size=1_000).fit(fake.numpy()).score_samples(real.numpy())
     np.testing.assert_allclose(parzen(fake, real, sigma).numpy(), theirs, rtol=1e-9)
     d = real.shape[1]
