@@ -498,6 +498,13 @@ def test_training_images_themselves(halves):
     assert fresh["generated"]["close"].value < 0.06, "the control: other real images"
 
 
+def test_copies_count_where_held_out_images_are_copies_too(halves):
+    """A held-out set that overlaps with the training set brings the threshold down to 0, and no lower."""
+    train, held_out = halves[0].images, halves[1].images[:20]
+    rows = memorisation(torch.cat([train[:20], held_out]), train, train[20:60])
+    assert rows["generated"]["close"].value == 0.5
+
+
 def test_a_tenth_of_copies_shows_in_close(halves):
     """The mean distance hardly moves."""
     train, held_out = halves[0].images, halves[1].images
@@ -610,6 +617,15 @@ def test_log_likelihood_is_scikit_learns(halves):
         f"log-likelihood(pixels in [0, 1]) = {theirs.mean():.2f} +- {theirs.std() / math.sqrt(300):.2f} "
         f"(1,000 images against 300 test images, sigma {points.SIGMAS[best]:.3f}, seed 4)"
     )
+
+
+def test_the_width_is_not_chosen_on_the_test_set(halves):
+    """Tested on the samples themselves, the narrowest window would be the best."""
+    made, validation = halves[0].images, halves[1].images[:200]
+    assert points.bandwidth(*(torch.from_numpy(unit(x)) for x in (made, made[:100]))) == points.SIGMAS[0]
+    best = points.bandwidth(*(torch.from_numpy(unit(x)) for x in (made, validation)))
+    assert best > points.SIGMAS[0]
+    assert str(log_likelihood(made, validation, made[:100])).endswith(f"sigma {best:.3f})")
 
 
 def test_log_likelihood_orders_what_it_should(halves):
