@@ -1,7 +1,10 @@
 """What all tests share: the environment, `full` tests, and skips that CI turns into failures."""
 
+import importlib
 import os
 import shutil
+from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 
@@ -35,6 +38,19 @@ def full() -> bool:
 
 
 @pytest.fixture(scope="session")
+def outside() -> Callable[[str], ModuleType]:
+    """Import somebody else's code to compare with. Without it the test skips, or fails where CI=true."""
+
+    def load(name: str) -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            missing(f"no {error.name}: the comparison with it is NOT made (it is in the extra: test)")
+
+    return load
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a Chromium. Without one, browser tests skip, or fail where CI=true."""
     names = ("chromium", "chromium-browser", "google-chrome")
@@ -49,4 +65,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if skipped:
         terminalreporter.write_line(
             f"WARNING: {len(skipped)} browser tests were skipped, for there is no Chromium here.", red=True
+        )
+    skipped = [
+        r for r in terminalreporter.stats.get("skipped", []) if "comparison with it" in str(r.longrepr)
+    ]
+    if skipped:
+        terminalreporter.write_line(
+            f"WARNING: {len(skipped)} comparisons with other people's code were skipped, for it is not here.",
+            red=True,
         )
