@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from ganlib.objectives import Objective
 from ganlib.parallel import average, average_gradients
@@ -61,8 +60,7 @@ class Player:
         Raises:
             FloatingPointError: The loss is not finite. The player's parameters are left as they were.
         """
-        with parametrize.cached():  # one power step of a spectral norm for all D(x) in a loss
-            loss = self.loss(batch, rng, step)
+        loss = self.loss(batch, rng, step)
         value = average(loss).item()  # over the processes, so that all of them stop together
         if not math.isfinite(value):
             raise FloatingPointError(
@@ -181,7 +179,6 @@ def gan(
     n_critic: int = 1,
     every: int = 1,
     ema: float | None = None,
-    noise: float | Callable[[int], float] = 0.0,
     optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
 ) -> Game:
     """The game of a generator and a discriminator (Goodfellow et al. 2014).
@@ -199,8 +196,6 @@ def gan(
         n_critic: Moves of D in a round.
         every: Add the penalties in every ``every``-th round only, times ``every`` (Karras et al. 2020).
         ema: Decay of the generator's moving average ``game.G_ema``; ``None`` keeps none.
-        noise: Standard deviation of the normal noise added to all that D sees, or a function of the round
-            that gives it: instance noise (Sonderby et al. 2017; Arjovsky and Bottou 2017, section 3).
         optimizer: Called as ``optimizer(params, lr=..., betas=...)``, without ``betas`` if it takes none.
 
     Raises:
@@ -210,13 +205,9 @@ def gan(
         if count < 1:
             raise ValueError(f"{name} is {count}, expected a whole number of at least 1")
 
-    def seen(x: Tensor, rng: torch.Generator | None, step: int) -> Tensor:
-        std = noise(step) if callable(noise) else noise
-        return x + std * torch.randn(x.shape, generator=rng, dtype=x.dtype).to(x.device) if std else x
-
     def loss_D(batch: Batch, rng: torch.Generator | None = None, step: int = 0) -> Tensor:
         x, z, *y = batch
-        x, fake = seen(x, rng, step), seen(G(z, *y), rng, step)
+        fake = G(z, *y)
         loss = objective.d(D(x, *y), D(fake, *y)).mean()
         if step % every == 0:
             for weight, penalty in penalties:
@@ -225,8 +216,7 @@ def gan(
 
     def loss_G(batch: Batch, rng: torch.Generator | None = None, step: int = 0) -> Tensor:
         x, z, *y = batch
-        x, fake = seen(x, rng, step), seen(G(z, *y), rng, step)
-        return objective.g(D(x, *y), D(fake, *y)).mean()
+        return objective.g(D(x, *y), D(G(z, *y), *y)).mean()
 
     def player(
         name: str, module: nn.Module, loss: Callable[..., Tensor], lr: float, times: int | None

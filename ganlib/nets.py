@@ -14,9 +14,8 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
-__all__ = ["Discriminator", "Generator", "conv_gan", "mlp", "mlp_gan", "spectral"]
+__all__ = ["Discriminator", "Generator", "conv_gan", "mlp", "mlp_gan"]
 
 
 class Generator(nn.Module):
@@ -166,15 +165,3 @@ def conv_gan(
             n_classes,
         )  # fmt: skip
     return G, D
-
-
-def spectral(D: nn.Module) -> nn.Module:
-    """Divide the weights of every linear and convolutional layer of ``D`` by their largest singular value.
-
-    With linear layers alone D is then Lipschitz with constant 1, as far as one power step a round follows the
-    weights (Miyato et al. 2018, spectral normalisation). ``D`` itself is changed, and returned.
-    """
-    for layer in list(D.modules()):
-        if isinstance(layer, nn.Linear | nn.Conv2d):
-            spectral_norm(layer)
-    return D

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["dragan", "gradient_penalty", "r1", "r2", "slope"]
+__all__ = ["gradient_penalty", "r1", "slope"]
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -38,11 +38,6 @@ def r1(D: Critic, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = N
     return slope(D, real).square().sum(1)
 
 
-def r2(D: Critic, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
-    """``|grad_x D(x)|^2`` at generated samples (Mescheder et al. 2018, section 4.1)."""
-    return slope(D, fake).square().sum(1)
-
-
 def gradient_penalty(
     D: Critic, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None, one_sided: bool = False
 ) -> Tensor:
@@ -63,22 +58,3 @@ def gradient_penalty(
     t = torch.rand(len(real), *[1] * (real.dim() - 1), generator=rng, dtype=real.dtype).to(real.device)
     excess = slope(D, real + t * (fake - real)).norm(dim=1) - 1
     return (excess.relu() if one_sided else excess).square()
-
-
-def dragan(
-    D: Critic, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None, spread: float = 0.5
-) -> Tensor:
-    """``(|grad_x D(x + delta)| - 1)^2`` near real samples (Kodali et al. 2017, section 2.4).
-
-    Args:
-        D: The critic.
-        real: Real samples, of shape ``(B, ...)``.
-        fake: Generated samples; not used.
-        rng: Draws delta; torch's global generator when ``None``.
-        spread: Standard deviation of the normal noise delta, in units of that of all pixels of ``real``.
-
-    Returns:
-        The penalty of each sample, of shape ``(B,)``.
-    """
-    delta = torch.randn(real.shape, generator=rng, dtype=real.dtype).to(real.device)
-    return (slope(D, real + spread * real.std() * delta).norm(dim=1) - 1).square()

@@ -11,7 +11,6 @@ from ganlib.game import Game, Player, gan
 from ganlib.nets import mlp
 from ganlib.objectives import Objective, nonsaturating, saturating
 from ganlib.penalties import gradient_penalty, r1
-from ganlib.train import train
 
 BOTH = pytest.mark.parametrize("objective", [saturating, nonsaturating], ids=lambda o: o.name)
 STEP = {"optimizer": torch.optim.SGD, "lr": (0.1, 0.1)}
@@ -349,28 +348,3 @@ def test_parameters_that_no_module_holds_cannot_be_saved():
     x = nn.Parameter(torch.ones(1))
     with pytest.raises(ValueError, match="player x has parameters in none of the game's modules"):
         Game([Player("x", [x], lambda batch, *_: x.sum(), torch.optim.SGD([x], 1.0))]).state_dict()
-
-
-def test_instance_noise_blurs_what_the_discriminator_sees():
-    """D, the number it is shown: with noise of std s the mean square of what it sees grows by s^2."""
-    G = nn.Linear(1, 1)
-    nn.init.zeros_(G.weight)
-    nn.init.zeros_(G.bias)
-    shown: list[Tensor] = []
-
-    class Watch(nn.Linear):
-        def forward(self, x: Tensor) -> Tensor:
-            shown.append(x.detach())
-            return super().forward(x).squeeze(1)
-
-    def seen(noise) -> list[float]:
-        shown.clear()
-        game = gan(G, Watch(1, 1), nonsaturating, lr=(0.0, 0.0), noise=noise)
-        batch = (torch.zeros(20_000, 1), torch.zeros(20_000, 1))
-        for _ in train(game, lambda rng: batch, 2):
-            pass
-        return [x.square().mean().item() for x in shown]
-
-    assert seen(0.0) == [0.0] * 8
-    assert seen(0.5) == pytest.approx([0.25] * 8, rel=0.05)
-    assert seen(lambda step: 1.0 - step) == pytest.approx([1.0] * 4 + [0.0] * 4, rel=0.05)
