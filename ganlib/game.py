@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from ganlib.objectives import Objective
 from ganlib.parallel import average, average_gradients
@@ -180,6 +181,7 @@ def gan(
     every: int = 1,
     ema: float | None = None,
     optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
+    noise: float | Callable[[int], float] = 0.0,
 ) -> Game:
     """The game of a generator and a discriminator (Goodfellow et al. 2014).
 
@@ -197,6 +199,9 @@ def gan(
         every: Add the penalties in every ``every``-th round only, times ``every`` (Karras et al. 2020).
         ema: Decay of the generator's moving average ``game.G_ema``; ``None`` keeps none.
         optimizer: Called as ``optimizer(params, lr=..., betas=...)``, without ``betas`` if it takes none.
+        noise: Standard deviation of the Gaussian noise added to each sample that D judges, real or
+            generated, in both players' moves (instance noise; Sonderby et al. 2017, Arjovsky and Bottou
+            2017). A function of the number of rounds played anneals it.
 
     Raises:
         ValueError: ``n_critic`` or ``every`` is below 1, or ``ema`` is outside [0, 1).
@@ -205,18 +210,25 @@ def gan(
         if count < 1:
             raise ValueError(f"{name} is {count}, expected a whole number of at least 1")
 
+    def noisy(x: Tensor, rng: torch.Generator | None, step: int) -> Tensor:
+        sigma = noise(step) if callable(noise) else noise
+        return x + sigma * torch.randn(x.shape, generator=rng, dtype=x.dtype).to(x.device) if sigma else x
+
+    @parametrize.cached()  # a normalised D is one function in a loss, not another at each call
     def loss_D(batch: Batch, rng: torch.Generator | None = None, step: int = 0) -> Tensor:
         x, z, *y = batch
-        fake = G(z, *y)
+        x, fake = noisy(x, rng, step), noisy(G(z, *y), rng, step)
         loss = objective.d(D(x, *y), D(fake, *y)).mean()
         if step % every == 0:
             for weight, penalty in penalties:
                 loss = loss + every * weight * penalty(lambda x: D(x, *y), x, fake, rng=rng).mean()
         return loss
 
+    @parametrize.cached()
     def loss_G(batch: Batch, rng: torch.Generator | None = None, step: int = 0) -> Tensor:
         x, z, *y = batch
-        return objective.g(D(x, *y), D(G(z, *y), *y)).mean()
+        x, fake = noisy(x, rng, step), noisy(G(z, *y), rng, step)
+        return objective.g(D(x, *y), D(fake, *y)).mean()
 
     def player(
         name: str, module: nn.Module, loss: Callable[..., Tensor], lr: float, times: int | None

@@ -14,8 +14,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
-__all__ = ["Discriminator", "Generator", "conv_gan", "mlp", "mlp_gan"]
+__all__ = ["Discriminator", "Generator", "conv_gan", "mlp", "mlp_gan", "spectral"]
 
 
 class Generator(nn.Module):
@@ -165,3 +166,29 @@ def conv_gan(
             n_classes,
         )  # fmt: skip
     return G, D
+
+
+def spectral(D: nn.Module, seed: int = 0) -> nn.Module:
+    """Divide each weight of ``D`` by its largest singular value (Miyato et al. 2018).
+
+    Linear and convolutional layers are normalised, in place; embeddings, which may be zero, are not. A chain
+    of linear layers and activations of slope at most one then has slope at most one. The kernel of a
+    convolution is a matrix of one row for each output channel, as in the paper; that gives no such bound.
+
+    The singular value is estimated by the power method, which takes a step in each move of a game of ``gan``.
+    It comes late: while the weights move, their largest singular value is a little above one.
+    The losses of other games should run inside ``torch.nn.utils.parametrize.cached()``, as those of ``gan``
+    do: else each call of ``D`` takes a step and changes ``D``. In eval mode ``D`` never changes.
+
+    Args:
+        D: The network.
+        seed: Seed of the first estimate.
+
+    Returns:
+        ``D`` itself.
+    """
+    with _seeded(seed):
+        for layer in D.modules():
+            if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+                spectral_norm(layer)
+    return D

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["gradient_penalty", "r1", "slope"]
+__all__ = ["dragan", "gradient_penalty", "r1", "r2", "slope"]
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -38,6 +38,11 @@ def r1(D: Critic, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = N
     return slope(D, real).square().sum(1)
 
 
+def r2(D: Critic, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
+    """``|grad_x D(x)|^2`` at generated samples (Mescheder et al. 2018, section 4.1; weight gamma / 2)."""
+    return slope(D, fake).square().sum(1)
+
+
 def gradient_penalty(
     D: Critic, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None, one_sided: bool = False
 ) -> Tensor:
@@ -58,3 +63,25 @@ def gradient_penalty(
     t = torch.rand(len(real), *[1] * (real.dim() - 1), generator=rng, dtype=real.dtype).to(real.device)
     excess = slope(D, real + t * (fake - real)).norm(dim=1) - 1
     return (excess.relu() if one_sided else excess).square()
+
+
+def dragan(
+    D: Critic, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None, sigma: float = 0.5
+) -> Tensor:
+    """``(|grad_x D(x)| - 1)^2`` near real samples (Kodali et al. 2017).
+
+    Each ``x`` is a real sample plus noise from ``N(0, sigma^2 I)``.
+
+    Args:
+        D: The critic.
+        real: Real samples, of shape ``(B, ...)``.
+        fake: Not used.
+        rng: Draws the noise; torch's global generator when ``None``.
+        sigma: Standard deviation of the noise, in the units of ``real``; ``sqrt(c)`` in the paper. Choose it
+            by the spread of the data: pixels in [-1, 1] are the case that the default is meant for.
+
+    Returns:
+        The penalty of each sample, of shape ``(B,)``. The norm is taken over all coordinates of a sample.
+    """
+    delta = sigma * torch.randn(real.shape, generator=rng, dtype=real.dtype).to(real.device)
+    return (slope(D, real + delta).norm(dim=1) - 1).square()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlib.penalties import gradient_penalty, r1, slope
+from ganlib.penalties import dragan, gradient_penalty, r1, r2, slope
 
 SHAPE = (2, 3, 4)  # one sample; three axes, so that a norm over the wrong ones shows
 
@@ -38,14 +38,18 @@ def weights() -> Tensor:
     return torch.randn(SHAPE, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
 
 
-def check_r1(penalty) -> None:
+RANDOM = pytest.mark.parametrize("penalty", [gradient_penalty, dragan])
+
+
+def check_r1(penalty, at_fakes: bool = False) -> None:
     real, fake = samples()
+    x = fake if at_fakes else real
     D = Linear(weights())
     value = penalty(D, real, fake)
     torch.testing.assert_close(value, D.w.detach().square().sum().expand(5))
     value.mean().backward()
     torch.testing.assert_close(D.w.grad, 2 * D.w.detach())  # d|w|^2/dw
-    torch.testing.assert_close(penalty(Quadratic(), real, fake), real.flatten(1).square().sum(1))
+    torch.testing.assert_close(penalty(Quadratic(), real, fake), x.flatten(1).square().sum(1))
 
 
 def check_gradient_penalty(penalty, one_sided: bool = False) -> None:
@@ -70,6 +74,24 @@ def check_places(penalty) -> None:
     assert 0.30 < (place**2).mean() < 0.36
 
 
+def check_noise(penalty, sigma: float = 0.5) -> None:
+    """The points where the slope is taken: real samples plus N(0, sigma^2) in every coordinate of each."""
+    points = []
+
+    def spy(x: Tensor) -> Tensor:
+        points.append(x.detach())
+        return x.flatten(1).sum(1)
+
+    real, fake = samples(400)
+    penalty(spy, real, fake, rng=torch.Generator().manual_seed(0))
+    (x,) = points
+    delta = (x - real) / sigma
+    assert delta.unique().numel() == delta.numel(), "each coordinate of each sample has its own noise"
+    assert abs(delta.mean()) < 0.05
+    assert 0.97 < delta.std() < 1.03
+    assert 2.7 < (delta**4).mean() / (delta**2).mean() ** 2 < 3.3, "Gaussian"
+
+
 def test_slope_is_the_gradient_of_each_sample():
     real, _ = samples()
     torch.testing.assert_close(slope(Quadratic(), real), real.flatten(1))
@@ -83,8 +105,21 @@ def test_slope_at_a_generated_sample_keeps_its_tie_to_the_generator():
     assert torch.autograd.grad(value, theta)[0].item() == 6.0
 
 
-def test_r1_exactly():
+def test_r1_and_r2_exactly():
     check_r1(r1)
+    check_r1(r2, at_fakes=True)
+
+
+def test_r2_at_a_generated_sample_depends_on_the_generator():
+    theta = torch.tensor([[3.0]], requires_grad=True)
+    value = r2(lambda x: x.square().sum(1) / 2, torch.zeros(1, 1), theta * 1).sum()
+    assert torch.autograd.grad(value, theta)[0].item() == 6.0
+
+
+def test_dragan_exactly():
+    check_gradient_penalty(dragan)
+    check_noise(dragan)
+    check_noise(partial(dragan, sigma=2.0), sigma=2.0)
 
 
 def test_gradient_penalty_exactly():
@@ -93,22 +128,27 @@ def test_gradient_penalty_exactly():
     check_places(gradient_penalty)
 
 
-def test_randomness_comes_from_the_generator_that_was_passed():
+def check_keyed(penalty) -> None:
     real, fake = samples()
-    draws = [
-        gradient_penalty(Quadratic(), real, fake, rng=torch.Generator().manual_seed(s)) for s in (0, 0, 1)
-    ]
     state = torch.get_rng_state()
-    gradient_penalty(Quadratic(), real, fake, rng=torch.Generator().manual_seed(0))
+    draws = [penalty(Quadratic(), real, fake, rng=torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_a_flat_critic_has_finite_penalty_and_gradient():
+@RANDOM
+def test_randomness_comes_from_the_generator_that_was_passed(penalty):
+    check_keyed(penalty)
+    with pytest.raises(AssertionError):
+        check_keyed(lambda D, real, fake, rng: penalty(D, real, fake))  # torch's global generator
+
+
+@RANDOM
+def test_a_flat_critic_has_finite_penalty_and_gradient(penalty):
     real, fake = samples()
     D = Linear(torch.zeros(SHAPE, dtype=torch.float64))
-    gradient_penalty(D, real, fake, rng=torch.Generator().manual_seed(0)).mean().backward()
+    penalty(D, real, fake, rng=torch.Generator().manual_seed(0)).mean().backward()
     assert D.w.grad.isfinite().all()
 
 
@@ -129,6 +169,12 @@ BROKEN_R1 = {
     "at the fakes": lambda D, real, fake, rng=None: r1(D, fake, real),
     "already halved": lambda D, real, fake, rng=None: r1(D, real, fake) / 2,
     "one number for the batch": lambda D, real, fake, rng=None: r1(D, real, fake).mean(),
+}
+BROKEN_R2 = {
+    "at the reals": r1,
+    "detached from D": lambda D, real, fake, rng=None: raw_slope(D, fake, False).flatten(1).square().sum(1),
+    "not squared": lambda D, real, fake, rng=None: raw_slope(D, fake).flatten(1).norm(dim=1),
+    "between": lambda D, real, fake, rng=None: r2(D, real, (real + fake) / 2),
 }
 BROKEN_NORM = {
     "norm over channels only": lambda D, real, fake, rng: (
@@ -156,6 +202,28 @@ BROKEN_PLACE = {
 }
 
 
+def at(point):
+    """(|slope| - 1)^2 where ``point(real, fake, rng)`` says."""
+    return lambda D, real, fake, rng: (slope(D, point(real, fake, rng)).norm(dim=1) - 1).square()
+
+
+def gaussian(rng, *shape) -> Tensor:
+    return torch.randn(shape, generator=rng, dtype=torch.float64)
+
+
+BROKEN_NOISE = {
+    "none": at(lambda real, fake, rng: real),
+    "at the fakes": at(lambda real, fake, rng: fake + 0.5 * gaussian(rng, *real.shape)),
+    "one for the batch": at(lambda real, fake, rng: real + 0.5 * gaussian(rng, 1, *SHAPE)),
+    "one for all pixels": at(lambda real, fake, rng: real + 0.5 * gaussian(rng, len(real), 1, 1, 1)),
+    "uniform": at(
+        lambda real, fake, rng: real + 0.5 * 12**0.5 * (torch.rand(real.shape, generator=rng).double() - 0.5)
+    ),
+    "of variance sigma": at(lambda real, fake, rng: real + 0.5**0.5 * gaussian(rng, *real.shape)),
+    "between real and fake": gradient_penalty,
+}
+
+
 @pytest.mark.parametrize("name", BROKEN_R1)
 def test_a_broken_r1_is_caught(name):
     with pytest.raises((AssertionError, RuntimeError)):
@@ -168,7 +236,24 @@ def test_a_broken_norm_is_caught(name):
         check_gradient_penalty(BROKEN_NORM[name])
 
 
+def test_a_one_sided_penalty_with_two_sides_is_caught():
+    with pytest.raises(AssertionError):
+        check_gradient_penalty(gradient_penalty, one_sided=True)
+
+
 @pytest.mark.parametrize("name", BROKEN_PLACE)
 def test_a_broken_place_is_caught(name):
     with pytest.raises(AssertionError):
         check_places(BROKEN_PLACE[name])
+
+
+@pytest.mark.parametrize("name", BROKEN_R2)
+def test_a_broken_r2_is_caught(name):
+    with pytest.raises((AssertionError, RuntimeError)):
+        check_r1(BROKEN_R2[name], at_fakes=True)
+
+
+@pytest.mark.parametrize("name", BROKEN_NOISE)
+def test_broken_noise_of_dragan_is_caught(name):
+    with pytest.raises(AssertionError):
+        check_noise(BROKEN_NOISE[name])
