@@ -16,7 +16,7 @@ export PYTHONHASHSEED := 0
 export TQDM_DISABLE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-full colab lint links notebooks spread screenshot address lock clean
+.PHONY: help book serve test test-full colab lint links notebooks spread bench weights screenshot address lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -59,6 +59,23 @@ notebooks: $(STAMP) ## execute the notebooks that are stale (NB="03 04" for some
 
 spread: $(STAMP) ## measure the spread of every toleranced number over seeds (NB="03" for one notebook)
 	$(PY) book/tools/spread.py $(NB)
+
+bench: $(STAMP) ## a minute of every benchmark; FULL=1 runs them in full and stores them (two hours, nothing else running)
+ifdef FULL
+	$(PY) tests/benchmarks/bench.py ours
+	$(PY) tests/benchmarks/bench.py cost
+	$(PY) tests/benchmarks/bench.py race --lanes 2 --seeds 1
+	$(PY) tests/benchmarks/bench.py choices --lanes 2
+	$(PY) tests/benchmarks/bench.py objectives --lanes 2 --seeds 5
+	$(PY) tests/benchmarks/papers.py parzen
+	$(PY) tests/benchmarks/papers.py modes
+else
+	$(PY) tests/benchmarks/bench.py --short
+endif
+
+weights: $(STAMP) ## train the shipped generators again from the full MNIST
+	$(PY) -m ganlib.shipped gan-mnist
+	$(PY) -m ganlib.shipped cgan-mnist
 
 screenshot: $(STAMP) ## photograph the built book for the README
 	$(PY) book/tools/screenshot.py

@@ -10,3 +10,10 @@ Importing ``ganlib`` imports nothing heavy; take what you need from its modules:
 """
 
 __version__ = "0.1.0"
+
+
+def pretrained(name: str):
+    """A trained network that comes with the package: see ``ganlib.shipped.load``."""
+    from ganlib.shipped import load
+
+    return load(name)

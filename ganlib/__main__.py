@@ -27,30 +27,14 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 # Nothing heavy is imported up here, so that --help answers at once.
-if TYPE_CHECKING:
-    from torch import Tensor
+from ganlib.recipe import RECIPE, RecipeError, batches, build, generate
 
-    from ganlib.data import Draw
+if TYPE_CHECKING:
     from ganlib.game import Game
 
 CHECKPOINT, LOG, SAMPLES = "checkpoint.safetensors", "log.jsonl", "samples"
 NETWORKS = "conv_gan"  # of ganlib.nets; their arguments are in the recipe
-
-# What is played: (default, help). It stands in the checkpoint and cannot change within a run.
-RECIPE: dict[str, tuple[Any, str]] = {
-    "conditional": (False, "ask for digits: G(z, y) and D(x, y)"),
-    "objective": ("non-saturating", "what the players minimise: saturating or non-saturating"),
-    "data": ("5k", "5k, the images that need no download, or full, all 60,000"),
-    "seed": (0, "seed of the weights and of every random number"),
-    "z_dim": (16, "dimension of the noise"),
-    "channels": ([32, 16], "channels at 7x7 and at 14x14"),
-    "hidden": (128, "width of the discriminator's hidden layer"),
-    "batch_size": (32, "images in a batch"),
-    "lr": (4e-3, "rate of both players"),
-    "gamma": (1.0, "weight of the R1 penalty, which is multiplied by gamma/2"),
-    "every": (16, "rounds from one penalty to the next"),
-    "ema": (0.99, "decay of the generator's moving average, in [0, 1)"),
-}
+# What is played stands in the checkpoint and cannot change within a run: see ganlib.recipe.
 # How it is run: may change when a run is resumed.
 SETTINGS: dict[str, tuple[Any, str]] = {
     "steps": (2000, "rounds in all"),
@@ -66,53 +50,7 @@ class UsageError(ValueError):
     """A command cannot be done as it was given. The message says what to do instead."""
 
 
-# Playing a recipe
-
-
-def build(recipe: dict[str, Any], device: str = "cpu") -> Game:
-    """The game that a recipe describes, not yet played."""
-    from ganlib import objectives
-    from ganlib.game import gan
-    from ganlib.nets import conv_gan
-    from ganlib.penalties import r1
-
-    known = {o.name: o for o in vars(objectives).values() if isinstance(o, objectives.Objective)}
-    if recipe["objective"] not in known:
-        raise UsageError(f"no objective {recipe['objective']!r}: expected one of {', '.join(sorted(known))}")
-    n_classes = 10 if recipe["conditional"] else None
-    shape = recipe["z_dim"], tuple(recipe["channels"]), recipe["hidden"]
-    G, D = conv_gan(*shape, n_classes=n_classes, seed=recipe["seed"])
-    return gan(
-        G.to(device),
-        D.to(device),
-        known[recipe["objective"]],
-        penalties=[(recipe["gamma"] / 2, r1)],
-        lr=(recipe["lr"], recipe["lr"]),
-        every=recipe["every"],
-        ema=recipe["ema"],
-    )
-
-
-def batches(recipe: dict[str, Any], device: str = "cpu") -> Draw:
-    """The batches that the game of a recipe is played on."""
-    from ganlib.data import mnist, sampler
-
-    data = mnist(subset=None if recipe["data"] == "full" else recipe["data"])
-    labels = data.labels if recipe["conditional"] else None
-    return sampler(data.images, recipe["z_dim"], recipe["batch_size"], labels=labels, device=device)
-
-
-def generate(game: Game, recipe: dict[str, Any], n: int, seed: int, labels: Tensor | None = None) -> Tensor:
-    """n images of the averaged generator: (n, 1, 28, 28), on the CPU."""
-    import torch
-
-    from ganlib.train import keyed
-
-    z = torch.randn(n, recipe["z_dim"], generator=keyed(seed, 0, "sample"))
-    device = next(game.G_ema.parameters()).device
-    parts = zip(*(t.to(device).split(500) for t in ([z] if labels is None else [z, labels])), strict=True)
-    with torch.no_grad():
-        return torch.cat([game.G_ema(*part).cpu() for part in parts])
+# What a run draws
 
 
 def sheet(
@@ -132,7 +70,7 @@ def sheet(
         labels = torch.full((n,), label)
     elif recipe["conditional"]:
         labels, columns = torch.arange(n) % 10, range(min(n, 10))
-    figure = grid(generate(game, recipe, n, seed, labels), columns=columns)
+    figure = grid(generate(game.G_ema, recipe["z_dim"], n, seed, labels), columns=columns)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="png")
     plt.close(figure)
@@ -295,7 +233,7 @@ def play(args: argparse.Namespace, recipe: dict[str, Any], settings: dict[str, A
         except FloatingPointError as error:
             raise UsageError(
                 f"{error}\nThe last good checkpoint is {path}, of step {good}. To resume it would lead here "
-                f"again: begin a new run, with a lower --lr for example."
+                f"again: begin a new run, with lower rates, --lr, for example."
             ) from None
     if game.step < steps:
         if first:
@@ -379,7 +317,7 @@ def evaluate(args: argparse.Namespace) -> int:
         raise UsageError("a Frechet distance needs --n of at least 2, and is worth something from 1,000")
     game, recipe, _ = restored(args.run)
     labels = torch.arange(args.n) % 10 if recipe["conditional"] else None
-    images = generate(game, recipe, args.n, args.seed, labels)
+    images = generate(game.G_ema, recipe["z_dim"], args.n, args.seed, labels)
     if not images.isfinite().all():
         raise UsageError(f"{args.run} draws pixels that are not finite: go back to an earlier checkpoint")
     print(f"{args.run}, step {game.step}")
@@ -453,6 +391,7 @@ def decay(text: str) -> float:
 def add_option(parser: argparse._ActionsContainer, name: str, default: Any, text: str) -> None:
     """One option, absent from the result unless it is given, so that --resume knows what was said."""
     kinds = {"ema": {"type": decay}, "channels": {"type": count, "nargs": 2, "metavar": "N"}}
+    kinds |= {"lr": {"type": rate, "nargs": 2, "metavar": "X"}}
     kinds |= {"data": {"choices": ["5k", "full"]}, "device": {"choices": ["cpu", "cuda", "mps"]}}
     kinds |= {"conditional": {"action": "store_true"}, "seed": {"type": int}, "objective": {}}
     kind = kinds.get(name, {"type": rate if isinstance(default, float) else count})
@@ -525,7 +464,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         return args.command(args)
-    except (UsageError, CheckpointError, DataError, OSError) as error:
+    except (UsageError, RecipeError, CheckpointError, DataError, OSError) as error:
         if os.environ.get("RANK", "0") == "0":  # of several processes, one speaks
             print(f"python -m ganlib: {error}", file=sys.stderr)
         return 1

@@ -7,21 +7,17 @@ the Inception Score. The weights are shipped with the package, and one command t
 """
 
 import argparse
-import hashlib
-import json
-import os
 from functools import lru_cache
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganlib.data import FILES, DataError, as_float, mnist
+from ganlib.data import FILES, as_float, mnist
+from ganlib.sealed import FOLDER, read, write
 
-WEIGHTS = Path(__file__).parent / "weights" / "digit-net.safetensors"
+WEIGHTS = FOLDER / "digit-net.safetensors"
 
 
 class DigitNet(nn.Module):
@@ -118,26 +114,8 @@ def extract(net: nn.Module, images: Tensor, batch_size: int = 500) -> tuple[Tens
 
 @lru_cache(maxsize=1)
 def _shipped(path: Path = WEIGHTS) -> tuple[dict[str, Tensor], dict]:
-    """The tensors and the card in the weights' file, once their digest has been checked."""
-    advice = "Reinstall ganlib, or train the network again: python -m ganlib.features"
-    try:
-        with safe_open(path, framework="pt") as file:
-            meta = json.loads(file.metadata()["ganlib"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}. {advice}") from None
-    if (actual := _digest(tensors)) != meta["digest"]:
-        raise DataError(
-            f"{path} is damaged: SHA-256 of its tensors {actual}, expected {meta['digest']}. {advice}"
-        )
-    return tensors, meta
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    sha = hashlib.sha256()
-    for name, t in sorted(tensors.items()):
-        sha.update(f"{name} {t.dtype} {tuple(t.shape)}\n".encode() + t.contiguous().numpy().tobytes())
-    return sha.hexdigest()
+    """The tensors and the card in the weights' file, once they have been checked."""
+    return read(path, "Reinstall ganlib, or train the network again: python -m ganlib.features")
 
 
 def fit(images: Tensor, labels: Tensor, epochs: int = 10, seed: int = 0, batch_size: int = 128) -> DigitNet:
@@ -212,17 +190,13 @@ def main() -> None:
         "accuracy": round(accuracy, 4),
         "command": f"python -m ganlib.features --seed {args.seed} --epochs {args.epochs}",
         "data": {name: digest for name, (_, digest) in FILES.items()},
-        "digest": _digest(tensors),
         "floors": floors,
         "reference": len(test),
         "seed": args.seed,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
-    # One key: safetensors writes several in random order.
-    temporary = args.out.with_suffix(".tmp")
-    temporary.write_bytes(save(tensors, metadata={"ganlib": json.dumps(meta, sort_keys=True)}))
-    os.replace(temporary, args.out)
+    meta = write(args.out, tensors, meta)
     size = args.out.stat().st_size
     print(f"{args.out}: {size:,} bytes, test accuracy {accuracy:.2%}, id {meta['digest'][:12]}")
     for n, values in floors.items():

@@ -133,9 +133,12 @@ def conv_gan(
     n_classes: int | None = None,
     seed: int = 0,
 ) -> tuple[Generator, Discriminator]:
-    """A convolutional pair, 7 to 14 to 28 and back (after Radford et al. 2016, without BatchNorm).
+    """A convolutional pair, 7 to 14 to 28 and back, that a CPU trains quickly.
 
-    The discriminator's hidden layer costs little arithmetic beside its convolutions and gives it more to say.
+    The generator computes at a low resolution and then deals channels out to pixels (Shi et al. 2016), which
+    is cheap. It normalises each image by itself (Wu and He 2018, one group), so no sample depends on its
+    batch. The discriminator has strides (Radford et al. 2016) and no normalisation. Its hidden layer costs
+    little beside its convolutions and gives it more to say.
 
     Args:
         z_dim: Dimension of the noise.
@@ -149,9 +152,11 @@ def conv_gan(
     with _seeded(seed):
         G = Generator(
             nn.Sequential(
-                nn.Linear(inputs, wide * 7 * 7), nn.ReLU(), nn.Unflatten(1, (wide, 7, 7)),
-                nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1), nn.ReLU(),
-                nn.ConvTranspose2d(narrow, 1, 4, stride=2, padding=1), nn.Tanh(),
+                nn.Linear(inputs, wide * 7 * 7), nn.Unflatten(1, (wide, 7, 7)),
+                nn.GroupNorm(1, wide), nn.ReLU(),
+                nn.Conv2d(wide, 4 * narrow, 3, padding=1), nn.PixelShuffle(2),
+                nn.GroupNorm(1, narrow), nn.ReLU(),
+                nn.Conv2d(narrow, 4, 3, padding=1), nn.PixelShuffle(2), nn.Tanh(),
             ),
             n_classes,
         )  # fmt: skip

@@ -360,11 +360,18 @@ def ancestors(node: nodes.Node) -> Iterator[nodes.Node]:
 
 # --- results ------------------------------------------------------------------------------------------------
 class Results(Made):
-    """Every stored result of book/results that is a table, with the command that makes it."""
+    """The stored results of book/results that are tables, all or those named, with their commands."""
+
+    optional_arguments = 1
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
         out: list[nodes.Node] = []
-        for path in sorted((self.root / "book" / "results").glob("*.json")):
+        folder = self.root / "book" / "results"
+        named = [folder / f"{name}.json" for name in " ".join(self.arguments).split()]
+        if missing := [path for path in named if not path.exists()]:
+            raise ExtensionError(f"{missing[0]}: no such stored result; run the command that makes it")
+        for path in named or sorted(folder.glob("*.json")):
             data = self.stored(path)
             if isinstance(data, dict) and isinstance(data.get("rows"), list):
                 out += self.result(path, data)
@@ -375,17 +382,17 @@ class Results(Made):
         command = data.get("command") or made.get("command")
         if not command:
             raise ExtensionError(f"{path}: a stored result names the command that makes it ('command')")
-        rows = data["rows"]
+        rows, seeds = data["rows"], data.get("seeds")
         columns = data.get("columns") or (list(rows[0]) if rows and isinstance(rows[0], dict) else [])
         cells = [
-            [show(row[c]) for c in columns] if isinstance(row, dict) else [show(v) for v in row]
+            [show(row[c], not seeds) for c in columns] if isinstance(row, dict) else [show(v) for v in row]
             for row in rows
         ]
         table = self.table(
             [str(c) for c in columns],
             [(None, row) for row in cells],
             [1] * len(columns),
-            data.get("title", path.stem.replace("_", " ")),
+            data.get("title", path.stem.replace("_", " ")) + (f", {seeds}" if seeds else ""),
             ["gll-result"],
         )
         made_by = f"Made by `{command}`" + "".join(
@@ -402,13 +409,15 @@ class Results(Made):
         return out
 
 
-def show(value: Any) -> str:
-    """A cell's value: numbers to four digits, a list of seeds by mean and spread."""
+def show(value: Any, count: bool = True) -> str:
+    """A cell's value: numbers to four digits, a list of seeds by mean, spread and, if asked for, count."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list) and value and all(isinstance(v, int | float) for v in value):
         mean = sum(value) / len(value)
-        return f"{mean:.4g} ({min(value):.4g} to {max(value):.4g}, {len(value)} seeds)"
+        if len(value) == 1:
+            return f"{mean:.4g}" + ", one seed" * count
+        return f"{mean:.4g} ({min(value):.4g} to {max(value):.4g}{f', {len(value)} seeds' * count})"
     return "" if value is None else str(value)
 
 

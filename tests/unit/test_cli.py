@@ -17,7 +17,7 @@ from ganlib import __main__ as cli
 from ganlib import checkpoint, data
 from ganlib.__main__ import CHECKPOINT, main
 from ganlib.data import Dataset, sampler
-from ganlib.game import Game, gan
+from ganlib.game import Game, adam, gan
 from ganlib.nets import conv_gan
 from ganlib.objectives import nonsaturating, saturating
 from ganlib.penalties import r1
@@ -79,9 +79,9 @@ def test_the_recipe_is_that_of_the_notebooks(digits, run, conditional):
     z_dim, batch = 16, 32
     labels = digits.labels if conditional else None
 
-    def by_hand(lr: float) -> Game:
+    def by_hand(*lr: float) -> Game:
         G, D = conv_gan(z_dim, n_classes=10 if conditional else None, seed=0)
-        game = gan(G, D, nonsaturating, [(0.5, r1)], lr=(lr, lr), every=16, ema=0.99)
+        game = gan(G, D, nonsaturating, [(0.5, r1)], lr=lr, every=16, ema=0.999, optimizer=adam)
         list(train(game, sampler(digits.images, z_dim, batch, labels=labels), 2, seed=0))
         return game
 
@@ -93,8 +93,8 @@ def test_the_recipe_is_that_of_the_notebooks(digits, run, conditional):
     def equal(theirs: Game) -> bool:
         return all(map(torch.equal, weights(ours), weights(theirs)))
 
-    assert equal(by_hand(4e-3))
-    assert not equal(by_hand(3e-3))
+    assert equal(by_hand(4e-3, 2e-3))
+    assert not equal(by_hand(2e-3, 4e-3))
 
 
 def test_a_run_leaves_a_checkpoint_a_log_and_sheets(digits, run, capsys):
@@ -114,7 +114,7 @@ def test_the_objective_is_chosen_by_name(digits, run, capsys):
     assert recipe["objective"] == "saturating"
     for objective, same in ((saturating, True), (nonsaturating, False)):
         G, D = conv_gan(4, (4, 2), 8, seed=0)
-        other = gan(G, D, objective, [(0.5, r1)], lr=(4e-3, 4e-3), every=3, ema=0.99)
+        other = gan(G, D, objective, [(0.5, r1)], lr=(4e-3, 2e-3), every=3, ema=0.999, optimizer=adam)
         list(train(other, sampler(digits.images, 4, 8), 1, seed=0))
         assert all(map(torch.equal, game.modules["G"].parameters(), G.parameters())) is same
     assert main(["train", str(run.parent / "b"), "--objective", "softer"]) == 1
@@ -405,7 +405,7 @@ def test_a_folder_with_a_run_is_not_overwritten(digits, run, capsys):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--lr", "1e-3"], "--lr is 0.004, now 0.001"),
+        (["--lr", "1e-3", "2e-3"], "--lr is [0.004, 0.002], now [0.001, 0.002]"),
         (["--conditional"], "--conditional is False, now True"),
         (["--objective", "saturating", "--seed", "3"], "--objective is non-saturating, now saturating"),
         (["--seed", "3", "--z-dim", "5"], "--seed is 0, now 3"),
@@ -456,7 +456,15 @@ def test_a_checkpoint_without_its_recipe_is_one_error(digits, run, capsys, part)
 
 
 @pytest.mark.parametrize(
-    "flags", [["--z-dim", "0"], ["--lr", "nan"], ["--ema", "1"], ["--data", "6k"], ["--steps", "many"]]
+    "flags",
+    [
+        ["--z-dim", "0"],
+        ["--lr", "nan", "1e-3"],
+        ["--lr", "1e-3"],
+        ["--ema", "1"],
+        ["--data", "6k"],
+        ["--steps", "many"],
+    ],
 )
 def test_a_value_that_cannot_be_meant_is_refused(run, capsys, flags):
     with pytest.raises(SystemExit) as refusal:
@@ -503,7 +511,7 @@ def test_a_loss_that_is_not_finite_names_the_step_and_the_last_good_checkpoint(
 
 
 def test_a_rate_that_bursts_stops_too(digits, run, capsys):
-    assert main(["train", str(run), *TINY, "--lr", "1e30"]) == 1
+    assert main(["train", str(run), *TINY, "--lr", "1e30", "1e30"]) == 1
     error = capsys.readouterr().err
     assert "step 1: the loss of G is" in error
     assert "of step 0." in error
@@ -601,9 +609,9 @@ def test_evaluate_prints_scores_beside_real_digits(digits, run, capsys):
     assert main(["evaluate", str(run), "--n", "1000"]) == 0
     text = capsys.readouterr().out
     game, recipe, _ = cli.restored(run)
-    images = cli.generate(game, recipe, 1000, 0, torch.arange(1000) % 10)
+    images = cli.generate(game.G_ema, recipe["z_dim"], 1000, 0, torch.arange(1000) % 10)
     assert f"generated  {fd(images, 0)}" in text
-    assert str(fd(cli.generate(game, recipe, 1000, 1, torch.arange(1000) % 10), 0)) not in text
+    assert str(fd(cli.generate(game.G_ema, recipe["z_dim"], 1000, 1, torch.arange(1000) % 10), 0)) not in text
     assert "real       FD(digit-net" in text
     assert "as asked" in text
     shares = [float(part.rstrip("%")) for part in text.split("classes")[1].split("\n")[0].split()[1::2]]
