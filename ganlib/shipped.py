@@ -127,6 +127,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--out", type=Path, help="the file to write (default: the package's own)")
     args = parser.parse_args()
+    torch.set_num_threads(1)  # the last bits depend on it, and not every machine has two
     out = args.out or FOLDER / f"{args.name}.safetensors"
     facts = make(args.name, out, args.steps, args.seed)
     print(f"{out}: {out.stat().st_size:,} bytes, id {facts['digest'][:12]}")

@@ -327,12 +327,12 @@ MADE = (
 )
 
 
-def make(root: Path, stored: dict[str, Any]) -> tuple[nodes.document, str]:
+def make(root: Path, stored: dict[str, Any], page: str = MADE) -> tuple[nodes.document, str]:
     """A page with every directive, in a project with these stored files; and the warnings."""
     for name, data in stored.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(data if isinstance(data, str) else json.dumps(data), "utf-8")
-    (root / "index.md").write_text(MADE, "utf-8")
+    (root / "index.md").write_text(page, "utf-8")
     warnings = io.StringIO()
     settings = {"extensions": ["myst_parser", "gll", "gll_ledger"], **READING}
     with patch_docutils(), docutils_namespace():
@@ -358,6 +358,17 @@ def test_stored_results_become_tables(tmp_path: Path) -> None:
     scores = cells(document, "gll-scores")
     assert scores[0] == ["03_x", "2", "1", "0", "0", "9", "7", "7", "2", "1.5"]
     assert scores[2] == ["all", "4", "2", "0", "0", "18", "14", "14", "4", "3.0"]
+
+
+def test_a_page_may_ask_for_some_results(tmp_path: Path) -> None:
+    other = {**STORED["book/results/game.json"], "seeds": "2 seeds", "title": "Another"}
+    stored = {**STORED, "book/results/other.json": other}
+    document, _ = make(tmp_path, stored, "# Made\n\n```{results} other\n```\n")
+    assert cells(document, "gll-result") == [["saturating", "2 (1 to 3)"], ["none", ""]]
+    assert "Another, 2 seeds" in document.astext()
+    assert "A game" not in document.astext()
+    with pytest.raises(ExtensionError, match=r"nothing\.json: no such stored result"):
+        make(tmp_path, stored, "# Made\n\n```{results} other nothing\n```\n")
 
 
 def test_nothing_stored_is_no_error(tmp_path: Path) -> None:

@@ -158,6 +158,16 @@ def at(records: list[Record], name: str, mark: float, key: str = "FD") -> list[f
     return values or None
 
 
+def cell(records: list[Record], name: str, mark: float) -> list[float] | str | None:
+    """The scores of a contender at a mark, and how many of its runs had none."""
+    runs = [r for r in records if (r["contender"], r["mark"]) == (name, mark)]
+    found = at(records, name, mark)
+    lost = len(runs) - len(found or [])
+    if not lost:
+        return found
+    return (f"{statistics.mean(found):.4g}, " if found else "") + f"{lost} of {len(runs)} not finite"
+
+
 def when(records: list[Record], name: str, score: float) -> float | None:
     """The seconds after which the mean curve of a contender is at a score, between marks by a power law."""
     import math
@@ -177,7 +187,7 @@ def curves(title: str, records: list[Record], marks: list[float], made: Record, 
     last = {name: max(r["mark"] for r in records if r["contender"] == name) for name in names}
     rows = [{"what": "real training images", **dict.fromkeys((f"{m:g} s" for m in marks), floor())}]
     for name in names:
-        row: Record = {"what": name} | {f"{m:g} s": at(records, name, m) for m in marks}
+        row: Record = {"what": name} | {f"{m:g} s": cell(records, name, m) for m in marks}
         mine = [r for r in records if r["contender"] == name and r["mark"] == last[name]]
         row["steps/s"] = [r["steps"] / r["seconds"] for r in mine]
         row["peak MB"] = max(r["MB"] for r in mine)
@@ -258,6 +268,7 @@ def race(options: argparse.Namespace) -> None:
 
     marks = options.marks or [5, 10, 20, 40, 60, 120, 300, 600, 1200]
     theirs = [m for m in marks if m >= 60] or marks
+    judge = _referee()  # trained before any clock runs
     threads = (os.cpu_count() or 1) // options.lanes
     mine = [name for name in CONTENDERS if name.startswith("ours")]
     records = laps([n for n in CONTENDERS if n not in mine], [0], theirs, options.lanes, threads)
@@ -273,7 +284,7 @@ def race(options: argparse.Namespace) -> None:
                 f"the FD of {name} after {end:g} s is reached by {us} after {seconds:.0f} s, "
                 f"{end / seconds:.0f} times sooner"
             )
-    made = provenance(threads=threads, lanes=options.lanes)
+    made = provenance(threads=threads, lanes=options.lanes, referee=judge)
     title = f"FD(digit-net) against seconds of training, {threads} thread{'s' * (threads > 1)} each"
     store("race", curves(title, records, marks, made, "; ".join(sayings).capitalize() + "."))
     draw(records, RESULTS / "race.png")
@@ -283,8 +294,9 @@ def ours(options: argparse.Namespace) -> None:
     """Our recipe alone, on all cores, with nothing else running."""
     marks = options.marks or [10, 30, 60, 120, 300]
     names = ["ours", "ours, conditional"]
+    judge = _referee()
     records = laps(names, range(options.seeds), marks, 1, os.cpu_count() or 1)
-    made = provenance(threads=os.cpu_count(), load=round(os.getloadavg()[0], 2), referee=_referee())
+    made = provenance(threads=os.cpu_count(), referee=judge)
     store("ours", curves("Our recipe on two cores, nothing else running", records, marks, made))
 
 

@@ -108,6 +108,8 @@ def test_a_time_is_read_off_a_curve_by_a_power_law():
     assert bench.when(records, "a", 1) is None, "never reached"
     records.append({"contender": "a", "mark": 4.0, "FD": None, "seed": 1})  # diverged: not counted as a score
     assert bench.at(records, "a", 4.0) == [25.0]
+    assert bench.cell(records, "a", 4.0) == "25, 1 of 2 not finite"
+    assert bench.cell(records, "a", 1.0) == [100.0]
 
 
 def test_a_failing_contender_is_an_error(capfd):
