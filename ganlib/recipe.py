@@ -7,13 +7,14 @@ the page on the recipe in the book, and tests/benchmarks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 # Nothing heavy is imported up here, so that --help of the command line answers at once.
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
-    from ganlib.data import Draw
     from ganlib.game import Game
 
 __all__ = ["RECIPE", "RecipeError", "batches", "build", "generate", "recipe"]
@@ -79,8 +80,8 @@ def build(recipe: dict[str, Any], device: str = "cpu") -> Game:
     )
 
 
-def batches(recipe: dict[str, Any], device: str = "cpu") -> Draw:
-    """The batches that the game of a recipe is played on.
+def batches(recipe: dict[str, Any], device: str = "cpu") -> Callable[[torch.Generator], tuple[Tensor, ...]]:
+    """The batches that the game of a recipe is played on, as ``ganlib.data.sampler`` draws them.
 
     Raises:
         DataError: The images cannot be had.
