@@ -329,13 +329,15 @@ def test_words_of_a_module_are_not_its_meaning(tmp_path: Path) -> None:
 def test_used_files_follow_imports(tmp_path: Path) -> None:
     package = tmp_path / "ganlib"
     files = {
-        "__init__.py": "",
+        "__init__.py": "def pretrained(name):\n    from ganlib.shipped import load\n    return load(name)\n",
+        "shipped.py": "from ganlib import features\n",
         "game.py": "from .nets import mlp\n",
         "nets.py": "",
         "features.py": "WEIGHTS = 'digit-net.safetensors'\n",
         "derive/__init__.py": "from . import logs\n",
         "derive/logs.py": "",
         "digit-net.safetensors": "",
+        "gan-mnist.safetensors": "",
     }
     for name, text in files.items():
         (package / name).parent.mkdir(exist_ok=True, parents=True)
@@ -347,6 +349,13 @@ def test_used_files_follow_imports(tmp_path: Path) -> None:
     assert used("import torch") == set()
     assert used("%pip list\nfrom ganlib.game import gan") == {"__init__.py", "game.py", "nets.py"}
     assert used("from ganlib import features") == {"__init__.py", "features.py", "digit-net.safetensors"}
+    assert used("import ganlib\nG = ganlib.pretrained('gan-mnist')") == {
+        "__init__.py",
+        "shipped.py",
+        "features.py",
+        "digit-net.safetensors",
+        "gan-mnist.safetensors",
+    }, "what the package imports when it is called belongs to the caller alone"
     assert used("from ganlib.derive import line") == {"__init__.py", "derive/__init__.py", "derive/logs.py"}
 
 

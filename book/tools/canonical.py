@@ -176,6 +176,9 @@ def used(code: str, package: Path = ROOT / "ganlib") -> list[Path]:
     queue = [(code, None)]
     files = (p for p in package.rglob("*") if p.suffix in {".safetensors", ".json"})
     data = [p for p in files if p.name != "tolerances.json"]  # its entries count one by one
+    if "pretrained(" in code:  # which the package imports when it is called
+        queue.append(("import ganlib.shipped", None))
+        found.update(p for p in data if p.stem in code)
     while queue:
         text, here = queue.pop()
         for module in _imports(text, here, package):
@@ -189,7 +192,9 @@ def used(code: str, package: Path = ROOT / "ganlib") -> list[Path]:
 
 def _imports(code: str, here: Path | None, package: Path) -> set[Path]:
     names: set[tuple[Path, str]] = set()
-    for node in ast.walk(ast.parse(_MAGIC.sub(r"\1pass", code))):
+    tree = ast.parse(_MAGIC.sub(r"\1pass", code))
+    # What the package itself imports inside a function belongs to those who call it.
+    for node in tree.body if here == package / "__init__.py" else ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update((package.parent, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
