@@ -185,9 +185,9 @@ def curves(title: str, records: list[Record], marks: list[float], made: Record, 
     """FD against seconds as a table: a contender a row, a mark a column."""
     names = list(dict.fromkeys(r["contender"] for r in records))
     last = {name: max(r["mark"] for r in records if r["contender"] == name) for name in names}
-    rows = [{"what": "real training images", **dict.fromkeys((f"{m:g} s" for m in marks), floor())}]
+    rows = [{"what": "real training images", **dict.fromkeys((f"FD, {m:g} s" for m in marks), floor())}]
     for name in names:
-        row: Record = {"what": name} | {f"{m:g} s": cell(records, name, m) for m in marks}
+        row: Record = {"what": name} | {f"FD, {m:g} s": cell(records, name, m) for m in marks}
         mine = [r for r in records if r["contender"] == name and r["mark"] == last[name]]
         row["steps/s"] = [r["steps"] / r["seconds"] for r in mine]
         row["peak MB"] = max(r["MB"] for r in mine)
