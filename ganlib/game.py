@@ -233,7 +233,8 @@ def gan(
     def loss_G(batch: Batch, rng: torch.Generator | None = None, step: int = 0) -> Tensor:
         x, z, *y = batch
         x, fake = noisy(x, rng, step), noisy(G(z, *y), rng, step)
-        return objective.g(D(x, *y), D(fake, *y)).mean()
+        fake = D(fake, *y)
+        return objective.g(D(x, *y) if objective.paired else fake, fake).mean()
 
     def player(
         name: str, module: nn.Module, loss: Callable[..., Tensor], lr: float, times: int | None

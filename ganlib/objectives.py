@@ -40,13 +40,16 @@ class Objective:
     Attributes:
         d: The discriminator's loss. Takes the logits of real and of generated samples, each of shape
             ``(B,)``, and gives the loss of each pair, of shape ``(B,)``; cross-entropies are in nats.
-        g: The generator's loss, of the same form. It may ignore the real logits.
+        g: The generator's loss, of the same form.
         name: How tables and figures call it.
+        paired: Whether ``g`` reads the real logits. If not, G's move spares D a pass over real samples, and
+            ``g`` may be given anything in their place.
     """
 
     d: Loss
     g: Loss
     name: str = ""
+    paired: bool = True
 
 
 def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -54,10 +57,14 @@ def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
     return softplus(-real) + softplus(fake)
 
 
-saturating = Objective(d=_cross_entropy, g=lambda real, fake: -softplus(fake), name="saturating")
+saturating = Objective(
+    d=_cross_entropy, g=lambda real, fake: -softplus(fake), name="saturating", paired=False
+)
 """The minimax game: G minimises ``log(1 - D(G(z)))`` (Goodfellow et al. 2014, equation 1)."""
 
-nonsaturating = Objective(d=_cross_entropy, g=lambda real, fake: softplus(-fake), name="non-saturating")
+nonsaturating = Objective(
+    d=_cross_entropy, g=lambda real, fake: softplus(-fake), name="non-saturating", paired=False
+)
 """The game played in practice: G minimises ``-log D(G(z))`` (Goodfellow et al. 2014, section 3)."""
 
 
@@ -67,7 +74,7 @@ def _squared_error(real: Tensor, fake: Tensor) -> Tensor:
 
 
 least_squares = Objective(
-    d=_squared_error, g=lambda real, fake: (fake - 1).square() / 2, name="least squares"
+    d=_squared_error, g=lambda real, fake: (fake - 1).square() / 2, name="least squares", paired=False
 )
 """Squares for logarithms; ``a = p / (p + q)`` is best (Mao et al. 2017, with labels 0 and 1).
 
@@ -76,7 +83,10 @@ for real samples and 0 as G's target, it does not: G then leaves the places wher
 """
 
 hinge = Objective(
-    d=lambda real, fake: relu(1 - real) + relu(1 + fake), g=lambda real, fake: -fake, name="hinge"
+    d=lambda real, fake: relu(1 - real) + relu(1 + fake),
+    g=lambda real, fake: -fake,
+    name="hinge",
+    paired=False,
 )
 """Margins (Lim and Ye 2017; Miyato et al. 2018).
 
@@ -84,7 +94,9 @@ hinge = Objective(
 [-1, 1] is best.
 """
 
-wasserstein = Objective(d=lambda real, fake: fake - real, g=lambda real, fake: -fake, name="Wasserstein")
+wasserstein = Objective(
+    d=lambda real, fake: fake - real, g=lambda real, fake: -fake, name="Wasserstein", paired=False
+)
 """Minus the lower bound ``E_p a - E_q a`` on the distance W1 (Arjovsky et al. 2017, equation 2).
 
 It is a bound when the slope of D is at most one, and without limit when nothing holds the slope:

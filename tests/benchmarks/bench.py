@@ -9,7 +9,8 @@
 
 All but the last one store a table in book/results, with what it was made with. The full MNIST is needed
 (GANLIB_DATA, or a download). Each run is a process of its own, with its own clock: it stops while samples
-are judged. --lanes 2 runs two processes at a time, each with its share of the cores.
+are judged. --lanes 2 runs two processes at a time, each with its share of the cores. A run on one thread is
+timed in processor seconds, which a busy machine does not stretch; any other by the clock on the wall.
 """
 
 from __future__ import annotations
@@ -53,13 +54,14 @@ def lap(
 
     torch.set_num_threads(threads)
     rounds, draws = (CONTENDERS | CHOICES)[name](mnist(subset=subset), seed)
+    now = time.process_time if threads == 1 else time.perf_counter
     clock, step = 0.0, 0
     for mark in marks:
-        start = time.perf_counter() - clock
+        start = now() - clock
         while clock < mark:
             next(rounds)
             step += 1
-            clock = time.perf_counter() - start
+            clock = now() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         made = {mode: draw(n, seed) for mode, draw in draws.items()}
         scores = {
@@ -385,7 +387,7 @@ def cost(options: argparse.Namespace) -> None:
     """The overhead of `train` over a bare loop, the memory of a full run, and what the import adds."""
     ratios = overhead(options.rounds)
     rows = [
-        {"what": "time of a round of train over a bare loop's", "value": ratios, "unit": ""},
+        {"what": "a round of train over a round of a bare loop: median and quartiles", "value": ratios},
         {"what": "peak memory of a run on the full MNIST", "value": memory(options.rounds), "unit": "MB"},
         {"what": "import ganlib and its training modules, after torch", "value": importing(), "unit": "s"},
     ]
@@ -402,8 +404,8 @@ def cost(options: argparse.Namespace) -> None:
     )
 
 
-def overhead(rounds: int, blocks: int = 8) -> list[float]:
-    """Ratios of times, blocks of `train` and of a bare loop taking turns."""
+def overhead(rounds: int, blocks: int = 60) -> list[float]:
+    """Quartiles of the ratios of times, blocks of `train` and of a bare loop taking turns on one thread."""
     import torch
     from contenders import bare, ours
 
@@ -411,17 +413,17 @@ def overhead(rounds: int, blocks: int = 8) -> list[float]:
 
     data = mnist(subset="5k")
     (mine, _), (theirs, _) = ours(data, 0), bare(data, 0)
-    seconds: dict[str, list[float]] = {"mine": [], "theirs": []}
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(1)
+    ratios = []
     for block in range(blocks + 1):
-        order = [("mine", mine), ("theirs", theirs)]
-        for name, iterator in order if block % 2 else reversed(order):
-            start = time.perf_counter()
+        seconds = {}
+        for iterator in (mine, theirs) if block % 2 else (theirs, mine):
+            start = time.process_time()
             for _ in range(rounds // blocks):
                 next(iterator)
-            seconds[name].append(time.perf_counter() - start)
-    # The first block warms up.
-    return [a / b for a, b in zip(seconds["mine"][1:], seconds["theirs"][1:], strict=True)]
+            seconds[iterator] = time.process_time() - start
+        ratios.append(seconds[mine] / seconds[theirs])
+    return statistics.quantiles(ratios[1:])  # the first block warms up
 
 
 def memory(rounds: int) -> float:
