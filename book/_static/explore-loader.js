@@ -21,8 +21,8 @@
   const modules = new Map();
   function load(name) {
     if (!modules.has(name)) {
-      const text = document.querySelector(`script[data-explore="${name}"]`).textContent;
-      const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+      const texts = ["kit", name].map((part) => document.querySelector(`script[data-explore="${part}"]`).textContent);
+      const url = URL.createObjectURL(new Blob(texts, { type: "text/javascript" }));
       modules.set(name, import(url));
     }
     return modules.get(name);

@@ -1,16 +1,38 @@
 """Interactive figures: one ES module each, alive in Jupyter, in Colab and in the book's static pages.
 
 In a notebook a figure is an anywidget. In the book there is no kernel: ``book/_static/explore-loader.js``
-mounts the widget state that the notebook stores, with the module's text taken from the page. This file holds
-what the notebook executor and the book's Sphinx extension need; it imports the standard library only.
+mounts the widget state that the page stores, with the module's text taken from the page. This file holds
+what the notebook executor and the book's Sphinx extension need; it imports the standard library only, until
+one of the figures is asked for by its name.
 """
 
+import importlib
 import re
 from pathlib import Path
+
+FIGURES = {"DiracGame": "game", "VanishingGradients": "vanishing"}
+"""The figures and the modules that hold them, the Python and the script."""
+
+__all__ = list(FIGURES)
 
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
 STUB = 'export default { render({ el }) { el.textContent = "Run this cell to make the figure live."; } };'
+
+
+def __getattr__(name: str) -> type:
+    if name in FIGURES:
+        return getattr(importlib.import_module(f"{__name__}.{FIGURES[name]}"), name)
+    raise AttributeError(
+        f"module {__name__!r} has no attribute {name!r}; its figures are {', '.join(FIGURES)}"
+    )
+
+
+def script(name: str) -> str:
+    """The text of a figure's module: the shared kit, then its own. Modules from a Blob import nothing."""
+    return "\n".join(
+        (Path(__file__).parent / f"{part}.js").read_text(encoding="utf-8") for part in ("kit", name)
+    )
 
 
 def strip_esm(state: dict) -> dict:
@@ -33,19 +55,21 @@ def strip_esm(state: dict) -> dict:
 
 
 def embed(state: str) -> str:
-    """Write the modules that a stored widget state names as inert scripts for the page.
+    """Write the modules that a stored widget state names, and the kit, as inert scripts for the page.
 
     Args:
         state: JSON text of the state, or any text that holds it.
 
     Returns:
-        HTML: a ``<script type="text/plain" data-explore="name">`` for each module, in order of name.
+        HTML: a ``<script type="text/plain" data-explore="name">`` for each module, in order of name, after
+        one for the kit. Nothing if the state names no module.
 
     Raises:
         ValueError: If the state names a module that is not there, or one that HTML would cut short.
     """
     tags = []
-    for name in sorted(set(re.findall(r'"_module":\s*"([^"]+)"', state))):
+    names = sorted(set(re.findall(r'"_module":\s*"([^"]+)"', state)))
+    for name in ["kit", *names] if names else []:
         path = Path(__file__).parent / f"{name}.js"
         if not re.fullmatch(r"\w+", name) or not path.is_file():
             raise ValueError(

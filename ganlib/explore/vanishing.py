@@ -1,27 +1,15 @@
 """The live figure of chapter 6: the generator's two gradients while the discriminator gets better."""
 
-import base64
-import io
 import math
-from collections.abc import Iterable
 from itertools import pairwise
-from pathlib import Path
 
-import anywidget
 import traitlets as t
 
-REAL, FAKE, CRITIC = "#0072B2", "#D55E00", "#009E73"
+from ganlib.explore import script
+from ganlib.explore.figure import CRITIC, FAKE, REAL, Figure, canvas, numbers
 
 
-def _numbers(name: str, values: Iterable) -> list[float]:
-    """Plain finite floats of six significant digits, which is what a picture and a readout can use."""
-    out = [float(f"{float(v):.6g}") for v in values]
-    if not out or not all(map(math.isfinite, out)):
-        raise ValueError(f"{name} must be a non-empty sequence of finite numbers; got {out[:5]}.")
-    return out
-
-
-class VanishingGradients(anywidget.AnyWidget):
+class VanishingGradients(Figure):
     """Both generator gradients against the discriminator's training, measured next to derived.
 
     The generator is a line at ``x = theta = 1``, the data a line at ``x = 0`` (Arjovsky, Chintala and Bottou
@@ -47,8 +35,7 @@ class VanishingGradients(anywidget.AnyWidget):
         ValueError: If the shapes disagree or a number is not finite or out of its range.
     """
 
-    _esm = Path(__file__).with_name("vanishing.js")
-    _ipython_display_ = None  # ipywidgets 7 would display without the still picture below
+    _esm = script("vanishing")
 
     _module = t.Unicode("vanishing").tag(sync=True)
     steps = t.List(t.Int()).tag(sync=True)
@@ -64,9 +51,9 @@ class VanishingGradients(anywidget.AnyWidget):
 
     def __init__(self, *, steps, sat, ns, logit, slope, grid, profile, **kwargs):
         data = {"sat": sat, "ns": ns, "logit": logit, "slope": slope, "grid": grid}
-        data = {name: _numbers(name, values) for name, values in data.items()}
+        data = {name: numbers(name, values) for name, values in data.items()}
         steps = [int(s) for s in steps]
-        rows = [_numbers("profile", row) for row in profile]
+        rows = [numbers("profile", row) for row in profile]
         columns = {"steps": steps, "profile": rows, **data}
         lengths = {name: len(values) for name, values in columns.items() if name != "grid"}
         if len(set(lengths.values())) != 1:
@@ -110,13 +97,9 @@ class VanishingGradients(anywidget.AnyWidget):
             f"{self.ns[-1]:.2g}."
         )
 
-    def still(self) -> bytes:
-        """The figure as a PNG for paper, for readers without script and for viewers that show no widgets."""
-        from matplotlib.figure import Figure
-
+    def plot(self):
         last = len(self.steps) - 1
-        fig = Figure(figsize=(7.4, 2.9), dpi=110, layout="constrained", facecolor="white")
-        left, right = fig.subplots(1, 2)
+        fig, (left, right) = canvas(2)
         left.axvline(0, color=REAL, lw=3)
         left.axvline(1, color=FAKE, lw=3)
         lines = self.profile.split("\n")
@@ -137,18 +120,8 @@ class VanishingGradients(anywidget.AnyWidget):
             right.plot(x, derived, "--", color="black", lw=1, label="derived" if sign < 0 else None)
         right.set(xscale="log", yscale="log", xlabel="D-steps + 1", ylabel="size of G's gradient")
         right.legend(fontsize=7, frameon=False, loc="lower left")
-        for ax in (left, right):
-            ax.spines[["top", "right"]].set_visible(False)
-            ax.tick_params(labelsize=8)
-        buffer = io.BytesIO()
-        fig.savefig(buffer, format="png", metadata={"Software": None})
-        return buffer.getvalue()
+        return fig
 
     def __repr__(self) -> str:
         first, last = self.steps[0], self.steps[-1]
         return f"VanishingGradients({len(self.steps)} checkpoints, D-steps {first} to {last})"
-
-    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        png = base64.b64encode(self.still()).decode("ascii")
-        return {**data, "image/png": png}, {**metadata, "image/png": {"alt": self.alt}}

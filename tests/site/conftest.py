@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import figures
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,6 +129,38 @@ def browser(chromium: str) -> Iterator[Any]:
         browser = p.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def sheet(browser: Any) -> Iterator[Any]:
+    """An empty page to compute on."""
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def visit(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Open a figure's page; at the end, fail on a console error or a request that left the machine."""
+    bad, contexts = [], []
+
+    def go(figure, *, embedded=True, views=1, ready=True, **settings):
+        settings = {"viewport": {"width": 1000, "height": 900}, "color_scheme": "light", **settings}
+        contexts.append(browser.new_context(**settings))
+        page = contexts[-1].new_page()
+        page.bad = bad
+        page.on("console", lambda m: bad.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: bad.append(str(e)))
+        page.on("request", lambda r: None if re.match("(file|blob|data):", r.url) else bad.append(r.url))
+        page.goto(figures.write(tmp_path, figure, embedded=embedded, views=views))
+        if ready:
+            page.locator(".gl-live[data-ready]").first.wait_for()
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert not bad, bad
 
 
 @pytest.fixture(scope="session")
