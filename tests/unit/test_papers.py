@@ -1,0 +1,56 @@
+"""The scripts behind two papers' tables: what they count is right, and a run too short does not pass."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganlib.data import Dataset, as_float, mnist
+from ganlib.metrics import log_likelihood, real_images
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import papers
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = mnist(subset="5k")  # which comes in the order of its labels
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
+    return Dataset(data.images[order], data.labels[order])
+
+
+def nearest(images, centres):
+    """Mean squared distance of an image to its nearest centre."""
+    x, c = (t.flatten(1).double() for t in (images.float().div(127.5).sub(1), centres))
+    return torch.cdist(x, c).amin(1).square().mean().item()
+
+
+def test_centres_are_nearer_to_the_images_than_as_many_images_are(digits):
+    centres = papers.centres(digits.images[:2_000], 100, seed=0)
+    assert centres.shape == (100, 1, 28, 28)
+    assert centres.abs().max() <= 1
+    images = as_float(real_images(digits, 100, seed=0))
+    assert nearest(digits.images[2_000:3_000], centres) < 0.9 * nearest(digits.images[2_000:3_000], images)
+
+
+def test_the_window_prefers_centres_that_draw_nothing_new_to_real_digits(digits):
+    """That is the point of the table. Blurred images are no way to win: their mean alone loses."""
+    rest, validation, test = digits.images[:3_000], digits.images[3_000:4_000], digits.images[4_000:]
+
+    def nats(images):
+        return log_likelihood(images, validation, test, seed=0).value
+
+    real = real_images(Dataset(rest, digits.labels[:3_000]), 300, seed=0)
+    mean = rest.float().mean(0, keepdim=True).div(127.5).sub(1).reshape(1, 1, 28, 28).expand(300, -1, -1, -1)
+    assert nats(papers.centres(rest, 300, seed=0)) > nats(real) + 50
+    assert nats(mean) < nats(real) - 50
+
+
+def test_a_ring_is_covered_after_some_rounds_and_not_after_one():
+    scores = papers.planar("ring", plain=False, steps=500, seed=0)
+    assert scores["modes covered"] == 8
+    assert scores["high quality"] > 0.5
+    assert papers.planar("ring", plain=False, steps=1, seed=0)["high quality"] < 0.2
