@@ -64,7 +64,7 @@ bench: $(STAMP) ## a minute of every benchmark; FULL=1 runs them in full and sto
 ifdef FULL
 	$(PY) tests/benchmarks/bench.py ours
 	$(PY) tests/benchmarks/bench.py cost
-	$(PY) tests/benchmarks/bench.py race --lanes 2 --seeds 1
+	$(PY) tests/benchmarks/bench.py race --lanes 2 --seeds 3
 	$(PY) tests/benchmarks/bench.py choices --lanes 2
 	$(PY) tests/benchmarks/bench.py objectives --lanes 2 --seeds 5
 	$(PY) tests/benchmarks/papers.py parzen

@@ -10,6 +10,7 @@ import importlib
 import re
 from pathlib import Path
 
+FOLDER = Path(__file__).parent
 FIGURES = {"DiracGame": "game", "VanishingGradients": "vanishing"}
 """The figures and the modules that hold them, the Python and the script."""
 
@@ -31,7 +32,7 @@ def __getattr__(name: str) -> type:
 def script(name: str) -> str:
     """The text of a figure's module: the shared kit, then its own. Modules from a Blob import nothing."""
     return "\n".join(
-        (Path(__file__).parent / f"{part}.js").read_text(encoding="utf-8") for part in ("kit", name)
+        (FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in ("kit", name)
     )
 
 
@@ -70,7 +71,7 @@ def embed(state: str) -> str:
     tags = []
     names = sorted(set(re.findall(r'"_module":\s*"([^"]+)"', state)))
     for name in ["kit", *names] if names else []:
-        path = Path(__file__).parent / f"{name}.js"
+        path = FOLDER / f"{name}.js"
         if not re.fullmatch(r"\w+", name) or not path.is_file():
             raise ValueError(
                 f"The stored figure names the module {name!r}, but ganlib/explore has no {name}.js: "

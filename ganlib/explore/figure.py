@@ -22,6 +22,11 @@ class Figure(anywidget.AnyWidget):
 
     _module = t.Unicode(help="the script that draws it, in ganlib/explore").tag(sync=True)
 
+    def stored(self) -> dict:
+        """The traits that a page without a kernel needs: what the script reads, as plain JSON."""
+        ours = set(self.trait_names(sync=True)) - set(anywidget.AnyWidget.class_trait_names())
+        return {name: getattr(self, name) for name in sorted(ours) if name not in ("_esm", "_anywidget_id")}
+
     @property
     def alt(self) -> str:
         """What the still picture shows, in one sentence."""

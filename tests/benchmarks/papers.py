@@ -80,9 +80,9 @@ NETWORKS = {"hidden": 128, "layers": 3, "z_dim": 2}
 def planar(kind: str, plain: bool, steps: int, seed: int) -> dict[str, float]:
     """Modes covered, high-quality share and reverse KL of one generator of points.
 
-    The plain game is the non-saturating one as papers on mode collapse play it. The other adds R1 and R2 with a
-    small weight, and its rates fall to nothing over the second half: while they are large, the generator keeps
-    trembling over the narrow modes.
+    The plain game is the non-saturating one as papers on mode collapse play it. The other adds R1 and R2 with
+    a small weight, and its rates fall to nothing over the second half: while they are large, the generator
+    keeps trembling over the narrow modes.
     """
     import torch
     from torch import nn

@@ -251,3 +251,47 @@ def test_entry_without_a_year_is_refused(project: Project) -> None:
     (project.root / "references.bib").write_text("@misc{x, author={A, B}, title={T}}", encoding="utf-8")
     with pytest.raises(ExtensionError, match="x has no year"):
         project.build()
+
+
+LIVE = """# Live
+
+```{explore} DiracGame
+:name: fig-live
+:caption: A game, see (3.1).
+
+{"eta": 0.25}
+```
+"""
+
+
+def test_a_live_figure_on_a_page_of_prose(project: Project) -> None:
+    project.write("live", LIVE)
+    assert project.build() == ""
+    page = project.page("live")
+    state = json.loads(re.search(r'widget-state\+json">(.*?)</script>', page, re.DOTALL)[1])["state"]
+    ((key, model),) = state.items()
+    assert (model["state"]["_module"], model["state"]["eta"]) == ("game", 0.25)
+    assert f'"model_id": "{key}"' in page
+    assert re.findall('data-explore="(.+?)"', page) == ["kit", "game"]
+    assert page.count("explore-loader.js") == 1
+    assert re.search(
+        r'<img src="data:image/png;base64,[^"]+" alt="Left: 100 simultaneous steps of 0.25', page
+    )
+    assert 'id="fig-live"' in page
+    body = page[page.index("<h1>") :]
+    project.build(fresh=True)
+    assert body in project.page("live"), "the same page twice"
+    assert "explore-loader.js" not in project.page("other")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("DiracGame\n\n{'eta': 0.25}", "cannot be made"),
+        ('DiracGame\n\n{"eta": 25}', "eta"),
+        ("Dirac", "its figures are DiracGame"),
+    ],
+)
+def test_a_live_figure_that_cannot_be_made_is_a_warning(project: Project, call: str, message: str) -> None:
+    project.write("live", f"# Live\n\n```{{explore}} {call}\n```\n")
+    assert message in project.build()

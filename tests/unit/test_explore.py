@@ -143,7 +143,7 @@ def test_page_carries_the_modules_that_the_state_names(figure):
 
 
 def test_a_module_that_html_would_cut_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(explore, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(explore, "FOLDER", tmp_path)
     (tmp_path / "kit.js").write_text("")
     (tmp_path / "cut.js").write_text('const tag = "</script>";')
     with pytest.raises(ValueError, match="would cut the page's script"):
