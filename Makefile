@@ -16,7 +16,7 @@ export PYTHONHASHSEED := 0
 export TQDM_DISABLE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-full colab lint links notebooks spread bench weights screenshot address lock clean
+.PHONY: help book zip serve test test-full colab lint links notebooks spread bench weights screenshot address lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ $(STAMP): $(LOCK) pyproject.toml
 book: $(STAMP) ## build the rendered book and say where it is
 	$(BIN)/jupyter-book build -W -n --keep-going .
 	@$(PY) -c 'import pathlib; print("\nThe book is at", pathlib.Path("$(INDEX)").resolve().as_uri())'
+
+zip: book ## the rendered book as one file to read without a network: unpack it, open index.html
+	@$(PY) -c 'import shutil; print(shutil.make_archive("_build/gans-line-by-line", "zip", "_build", "html"))'
 
 serve: book ## build the book and serve it at http://localhost:8000 (PORT=...)
 	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)

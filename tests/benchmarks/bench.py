@@ -122,7 +122,7 @@ def provenance(**more: Any) -> Record:
         platform.machine(),
     )
     made = {
-        "command": " ".join(["python tests/benchmarks/bench.py", *sys.argv[1:]]),
+        "command": " ".join([f"python tests/benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "data": "MNIST, 60,000 training images",
         "images": f"{N:,} against the 10,000 test images",
