@@ -1,4 +1,5 @@
-// Small mends: derivations stand on one left edge, and what scrolls can be reached by keyboard.
+// Small mends: derivations stand on one left edge, formulas are set when they are needed, and what scrolls can be
+// reached by keyboard.
 "use strict";
 
 // Lines of a derivation stand on a common left edge; all other displays stay centred.
@@ -9,6 +10,22 @@ window.MathJax.options = Object.assign({}, window.MathJax.options, {
     reachable: [210, reach, () => {}], // after it
   },
 });
+
+// What is near the window is typeset at once, the rest in idle time, for who reads by ear. Text above the window grows
+// meanwhile; a browser that does not hold the place then sets formulas as they come near, and no others.
+window.MathJax.startup = Object.assign({}, window.MathJax.startup, {
+  pageReady: () => MathJax.startup.defaultPageReady().then(() => {
+    if (CSS.supports("overflow-anchor: auto") && window.requestIdleCallback) requestIdleCallback(typesetSome);
+  }),
+});
+
+function typesetSome() {
+  const doc = MathJax.startup.document, waiting = [...document.querySelectorAll("mjx-lazy")].slice(0, 16);
+  if (!waiting.length) return;
+  for (const marker of waiting) doc.lazySet.add(marker.getAttribute("data-mjx-lazy"));
+  doc.lazyHandleSet();
+  doc.lazyPromise.then(() => requestIdleCallback(typesetSome));
+}
 
 function alignLeft(item) {
   if (!item.display || !item.start.node?.parentElement?.closest(".gll-line")) return;

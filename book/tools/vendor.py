@@ -27,6 +27,7 @@ PACKAGES = {
             "es5/tex-mml-chtml.js": "tex-mml-chtml.js",
             "es5/input/tex/extensions": "input/tex/extensions",
             "es5/output/chtml/fonts/woff-v2": "output/chtml/fonts/woff-v2",
+            "es5/ui/lazy.js": "ui/lazy.js",
         },
     ),
     "axe-core@4.10.3": (

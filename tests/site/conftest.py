@@ -178,6 +178,7 @@ def look(browser: Any) -> Callable[[Path], Report]:
         page.on("requestfailed", lambda r: report.console.append(f"failed: {r.url}"))
         page.goto(path.as_uri())
         page.evaluate("async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }")
+        page.wait_for_function("!document.querySelector('mjx-lazy')", timeout=120_000)
         page.wait_for_timeout(150)
         for key, value in page.evaluate(LOOK).items():
             setattr(report, key, value)

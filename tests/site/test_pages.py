@@ -79,6 +79,40 @@ def test_launch_button_opens_the_notebook_in_colab(page: str, site: Path) -> Non
     assert f'href="{address}"' in (site / f"{page}.html").read_text(encoding="utf-8")
 
 
+def test_formulas_near_the_window_come_first_and_the_rest_follows(site: Path, browser: Any) -> None:
+    """Hundreds of formulas at once would hold up the page; none at all would leave out who reads by ear."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((site / "notebooks" / "08_games_that_go_round.html").as_uri())
+    page.evaluate("async () => { await MathJax.startup.promise; }")
+    waiting, all_of_them = page.evaluate(
+        "['mjx-lazy', 'mjx-container'].map((tag) => document.querySelectorAll(tag).length)"
+    )
+    assert waiting > all_of_them / 2, "the page is ready before most of its formulas are"
+    page.wait_for_function("!document.querySelector('mjx-lazy')", timeout=120_000)
+    empty = (
+        "[...document.querySelectorAll('mjx-assistive-mml math')].filter((m) => !m.children.length).length"
+    )
+    assert page.evaluate(empty) == 0
+    page.close()
+
+
+def test_no_icon_is_an_empty_box(site: Path, browser: Any) -> None:
+    """The icons are a font; the script of the theme that draws them again is dropped."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((site / f"{TOC['root']}.html").as_uri())
+    page.evaluate("async () => { await document.fonts.ready; }")
+    seen = page.evaluate(
+        """[...document.querySelectorAll("i[class*=fa-]")].filter((i) => i.offsetParent).map((i) => {
+            const style = getComputedStyle(i, "::before");
+            const loaded = document.fonts.check(`900 16px ${style.fontFamily}`, "\uf002");
+            return [style.content.length > 2, loaded]; })"""
+    )
+    assert seen
+    assert all(drawn and loaded for drawn, loaded in seen)
+    assert not list(site.rglob("fontawesome.js"))
+    page.close()
+
+
 def test_index_leads_to_the_first_page(site: Path) -> None:
     assert f"{TOC['root']}.html" in (site / "index.html").read_text(encoding="utf-8")
 

@@ -10,6 +10,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 
 VENDOR = Path(__file__).parents[2] / "vendor"
 
@@ -75,6 +76,20 @@ def embed_figures(
 ICONS = re.compile(r'<script[^>]*scripts/fontawesome\.js[^>]*></script>\s*')
 
 
+def with_new_static(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """Every page carries the digests of scripts and styles, and Sphinx copies these only with a page."""
+    built = Path(app.outdir) / "_static"
+    for folder in app.config.html_static_path:
+        for path in (Path(app.confdir) / folder).rglob("*"):
+            copy = built / path.relative_to(Path(app.confdir) / folder)
+            times = [p.stat().st_mtime for p in (path, copy) if p.is_file()]
+            if len(times) == 2 and times[0] > times[1]:
+                return sorted(env.found_docs)
+    return []
+
+
 def drop_dead_weight(app: Sphinx, error: Exception | None) -> None:
     """Source maps are 3 MB that no reader loads; the vendored read-me is for the repository.
 
@@ -96,6 +111,7 @@ def drop_dead_weight(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Connect the repairs."""
     app.connect("config-inited", configure)
+    app.connect("env-get-outdated", with_new_static)
     app.connect("doctree-read", keep_stills)
     app.connect("doctree-resolved", drop_thebe_settings, priority=900)
     app.connect("html-page-context", embed_figures, priority=600)  # after myst-nb has added the state
