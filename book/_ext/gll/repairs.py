@@ -93,8 +93,8 @@ def with_new_static(
 def drop_dead_weight(app: Sphinx, error: Exception | None) -> None:
     """Source maps are 3 MB that no reader loads; the vendored read-me is for the repository.
 
-    The theme draws its dozen icons twice: as a font of 0.16 MB, and by a script of 1.5 MB that holds every icon
-    there is. The font stays.
+    The theme draws its dozen icons twice: as a font of 0.16 MB, and by a script of 1.5 MB that holds every
+    icon there is. The font stays.
     """
     if error is None and app.builder.format == "html":
         static = Path(app.outdir) / "_static"
