@@ -295,3 +295,27 @@ def test_a_live_figure_on_a_page_of_prose(project: Project) -> None:
 def test_a_live_figure_that_cannot_be_made_is_a_warning(project: Project, call: str, message: str) -> None:
     project.write("live", f"# Live\n\n```{{explore}} {call}\n```\n")
     assert message in project.build()
+
+
+def test_a_shared_link_has_a_card(project: Project) -> None:
+    from gll import cards
+
+    chapter = "# A \"claim\"\n\nAfter this chapter you can\n\n- say why;\n- prove $x$.\n\nMore text.\n"
+    project.write("chapter", chapter)
+    assert project.build() == ""
+    assert "og:title" not in project.page("chapter"), "a card needs a public address"
+    app = project.app(io.StringIO(), fresh=False)
+    app.config.html_theme_options = {"repository_url": "https://github.com/Owner/book"}
+    context = {"title": "A &quot;claim&quot;"}
+    cards.add_card(app, "chapter", "page.html", context, app.env.get_doctree("chapter"))
+    assert 'property="og:url" content="https://owner.github.io/book/chapter.html"' in context["metatags"]
+    assert 'name="description" content="After this chapter you can say why;"' in context["metatags"]
+    assert context["metatags"].count("<meta") == 9
+
+
+def test_every_page_has_a_card(site: Path) -> None:
+    for page in [*site.glob("notebooks/*.html"), *site.glob("book/*.html")]:
+        text = page.read_text(encoding="utf-8")
+        assert 'property="og:image" content="https://' in text, page.name
+        assert 'content="Project name' not in text
+    assert (site / "_static" / "screenshot.png").is_file()
