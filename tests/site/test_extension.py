@@ -300,7 +300,8 @@ def test_a_live_figure_that_cannot_be_made_is_a_warning(project: Project, call: 
 def test_a_shared_link_has_a_card(project: Project) -> None:
     from gll import cards
 
-    chapter = "# A \"claim\"\n\nAfter this chapter you can\n\n- say why one line decides;\n- prove $x$.\n\nMore text.\n"
+    promises = "After this chapter you can\n\n- say why one line decides;\n- prove $x$."
+    chapter = f"# A \"claim\"\n\n{promises}\n\nMore text.\n"
     project.write("chapter", chapter)
     assert project.build() == ""
     assert "og:title" not in project.page("chapter"), "a card needs a public address"
@@ -309,7 +310,8 @@ def test_a_shared_link_has_a_card(project: Project) -> None:
     context = {"title": "A &quot;claim&quot;"}
     cards.add_card(app, "chapter", "page.html", context, app.env.get_doctree("chapter"))
     assert 'property="og:url" content="https://owner.github.io/book/chapter.html"' in context["metatags"]
-    assert 'name="description" content="After this chapter you can say why one line decides;"' in context["metatags"]
+    promised = "After this chapter you can say why one line decides;"
+    assert f'name="description" content="{promised}"' in context["metatags"]
     assert context["metatags"].count("<meta") == 9
 
 
