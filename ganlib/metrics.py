@@ -185,6 +185,25 @@ def confidence(images: Tensor) -> float:
     return probabilities(images).amax(1).mean().item()
 
 
+def class_spread(images: Tensor, least: int = 20) -> float:
+    """How much images of one class differ: the variance of the features within a class.
+
+    The variances of the 64 features among images that the digit network gives the same label are added up,
+    and the sums averaged over the labels that at least ``least`` images have. It is half the mean squared
+    distance of two such images. Divide by the value for real images: 1 is their variety, 0 is one image a
+    class. Noise has a large spread too, so it is no score of quality.
+
+    Raises:
+        ValueError: no label has that many images.
+    """
+    features, logits = extract(digit_net(), images)
+    label = logits.argmax(1)
+    groups = [features[label == y].double() for y in range(10) if (label == y).sum() >= least]
+    if not groups:
+        raise ValueError(f"no class has {least} of the {len(images)} images: give more images")
+    return sum(group.var(0).sum().item() for group in groups) / len(groups)
+
+
 def class_accuracy(images: Tensor, labels: Tensor) -> float:
     """Share of the images that the digit network assigns to the label they were made for.
 

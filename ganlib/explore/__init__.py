@@ -31,9 +31,7 @@ def __getattr__(name: str) -> type:
 
 def script(name: str) -> str:
     """The text of a figure's module: the shared kit, then its own. Modules from a Blob import nothing."""
-    return "\n".join(
-        (FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in ("kit", name)
-    )
+    return "\n".join((FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in ("kit", name))
 
 
 def strip_esm(state: dict) -> dict:

@@ -301,7 +301,7 @@ def test_a_shared_link_has_a_card(project: Project) -> None:
     from gll import cards
 
     promises = "After this chapter you can\n\n- say why one line decides;\n- prove $x$."
-    chapter = f"# A \"claim\"\n\n{promises}\n\nMore text.\n"
+    chapter = f'# A "claim"\n\n{promises}\n\nMore text.\n'
     project.write("chapter", chapter)
     assert project.build() == ""
     assert "og:title" not in project.page("chapter"), "a card needs a public address"

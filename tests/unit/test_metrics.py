@@ -19,6 +19,7 @@ from ganlib.metrics import (
     Score,
     class_accuracy,
     class_histogram,
+    class_spread,
     confidence,
     fd,
     frechet,
@@ -319,6 +320,31 @@ def test_confidence_is_the_mean_of_the_largest(digits):
     assert confidence(images) == pytest.approx(p.amax(1).mean().item(), rel=1e-12)
     assert confidence(images) > 0.98
     assert p.mean(0).max() < 0.2, "the control: the largest of the mean is another number"
+
+
+def test_spread_within_classes_is_half_the_mean_squared_distance(digits):
+    from ganlib.features import digit_net, extract
+
+    images = digits[0][:400]
+    features, logits = extract(digit_net(), images)
+    label, wanted = logits.argmax(1), []
+    for y in range(10):
+        group = features[label == y].double()
+        if len(group) >= 20:
+            n = len(group)
+            wanted.append(torch.cdist(group, group).square().sum().item() / (2 * n * (n - 1)))
+    assert len(wanted) > 1
+    assert class_spread(images) == pytest.approx(sum(wanted) / len(wanted), rel=1e-9)
+
+
+def test_spread_within_classes_sees_what_the_histogram_does_not(digits):
+    images, labels = digits
+    one_each = torch.stack([images[labels == y][0] for y in labels.unique()])
+    repeated = one_each.repeat_interleave(40, 0)
+    assert (class_histogram(repeated) > 0).sum() == len(one_each)
+    assert class_spread(repeated) < 1e-9 * class_spread(images)
+    with pytest.raises(ValueError, match="no class has 20 of the 12 images"):
+        class_spread(images[:12])
 
 
 def test_confidence_is_no_judge_of_pictures(digits):

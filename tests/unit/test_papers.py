@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ganlib.data import Dataset, as_float, mnist
 from ganlib.metrics import log_likelihood, real_images
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import collapse
 import papers
 
 
@@ -54,3 +56,13 @@ def test_a_ring_is_covered_after_some_rounds_and_not_after_one():
     assert scores["modes covered"] == 8
     assert scores["high quality"] > 0.5
     assert papers.planar("ring", plain=False, steps=1, seed=0)["high quality"] < 0.2
+
+
+def test_the_collapse_has_its_control_beside_it():
+    """Few rounds and few images: the form of the table, and that the branches part."""
+    options = argparse.Namespace(seeds=1, lanes=1, before=150, after=60, n=400, data="5k")
+    rows = {row["images"]: row for row in collapse.table(options)["rows"]}
+    assert list(rows)[:2] == ["real training images", "after 150 rounds"]
+    assert rows["real training images"]["spread within classes"] == [1.0]
+    as_before, still = rows["60 more, D as before"], rows["60 more, D standing still"]
+    assert still["largest share, %"][0] > as_before["largest share, %"][0] + 10
