@@ -132,6 +132,7 @@ def conv_gan(
     hidden: int = 128,
     n_classes: int | None = None,
     seed: int = 0,
+    planes: int = 0,
 ) -> tuple[Generator, Discriminator]:
     """A convolutional pair, 7 to 14 to 28 and back, that a CPU trains quickly.
 
@@ -146,6 +147,7 @@ def conv_gan(
         hidden: Width of the discriminator's hidden layer.
         n_classes: Number of classes of a conditional pair.
         seed: Seed of the weights.
+        planes: Channels that the discriminator sees beside the image.
     """
     wide, narrow = channels
     inputs = z_dim + (n_classes or 0)
@@ -162,7 +164,7 @@ def conv_gan(
         )  # fmt: skip
         D = Discriminator(
             nn.Sequential(
-                nn.Conv2d(1, narrow, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
+                nn.Conv2d(1 + planes, narrow, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
                 nn.Conv2d(narrow, wide, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
                 nn.Flatten(),
                 nn.Linear(wide * 7 * 7, hidden), nn.LeakyReLU(0.2),

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from ganlib.cgan import WAYS
 from ganlib.data import Dataset, as_float, mnist
 from ganlib.metrics import log_likelihood, real_images
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import collapse
+import conditional
 import papers
 
 
@@ -66,3 +68,11 @@ def test_the_collapse_has_its_control_beside_it():
     assert rows["real training images"]["spread within classes"] == [1.0]
     as_before, still = rows["60 more, D as before"], rows["60 more, D standing still"]
     assert still["largest share, %"][0] > as_before["largest share, %"][0] + 10
+
+
+def test_the_ways_to_tell_the_label_are_all_in_the_table():
+    options = argparse.Namespace(seeds=1, lanes=1, steps=40, n=400, data="5k")
+    rows = {row["D is told by"]: row for row in conditional.table(options)["rows"]}
+    assert list(rows) == ["real training images", *WAYS, conditional.HIDDEN]
+    assert rows["real training images"]["as asked, digit-net, %"][0] > 98
+    assert all(row["FD"][0] > rows["real training images"]["FD"][0] for row in list(rows.values())[1:])
