@@ -325,7 +325,7 @@ def objectives(options: argparse.Namespace) -> None:
     """Every objective with the recipe's networks and penalty, for equal rounds, over seeds."""
     from contenders import OBJECTIVES
 
-    steps, threads = options.steps or 3_000, (os.cpu_count() or 1) // options.lanes
+    steps, threads = options.steps or 2_000, (os.cpu_count() or 1) // options.lanes
     jobs = [(name, seed) for name in OBJECTIVES for seed in range(options.seeds)]
 
     def one(job: tuple[str, int]) -> Record:
