@@ -394,7 +394,7 @@ def cost(options: argparse.Namespace) -> None:
     """The overhead of `train` over a bare loop, the memory of a full run, and what the import adds."""
     ratios = overhead(options.rounds)
     rows = [
-        {"what": "a round of train over a round of a bare loop: median and quartiles", "value": ratios},
+        {"what": "a round of train over one of a bare loop: median", "value": ratios, "unit": ""},
         {"what": "peak memory of a run on the full MNIST", "value": memory(options.rounds), "unit": "MB"},
         {"what": "import ganlib and its training modules, after torch", "value": importing(), "unit": "s"},
     ]
@@ -411,8 +411,8 @@ def cost(options: argparse.Namespace) -> None:
     )
 
 
-def overhead(rounds: int, blocks: int = 60) -> list[float]:
-    """Quartiles of the ratios of times, blocks of `train` and of a bare loop taking turns on one thread."""
+def overhead(rounds: int, blocks: int = 60) -> str:
+    """Median of the ratios of times, blocks of `train` and of a bare loop taking turns on one thread."""
     import torch
     from contenders import bare, ours
 
@@ -430,7 +430,8 @@ def overhead(rounds: int, blocks: int = 60) -> list[float]:
                 next(iterator)
             seconds[iterator] = time.process_time() - start
         ratios.append(seconds[mine] / seconds[theirs])
-    return statistics.quantiles(ratios[1:])  # the first block warms up
+    low, median, high = statistics.quantiles(ratios[1:])  # the first block warms up
+    return f"{median:.3f} (quartiles {low:.3f} and {high:.3f})"
 
 
 def memory(rounds: int) -> float:
