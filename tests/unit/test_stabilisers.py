@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ganlib.checkpoint import load, save
 from ganlib.game import Game, Player, gan
 from ganlib.nets import conv_gan, mlp, mlp_gan, spectral
-from ganlib.objectives import Objective, hinge, nonsaturating, wasserstein
+from ganlib.objectives import Objective, hinge, nonsaturating, relativistic, wasserstein
 from ganlib.penalties import gradient_penalty, r1, slope
 from ganlib.train import keyed, train
 
@@ -185,7 +185,8 @@ def check_one_power_step(player: Player, D: nn.Module) -> None:
 def test_a_move_takes_one_power_step(name):
     for broken in (False, True):
         G, D = small()
-        players = gan(G, spectral(D), hinge, [(1.0, r1), (10.0, gradient_penalty)]).players
+        # Relativistic: both of the players' moves call D more than once.
+        players = gan(G, spectral(D), relativistic, [(1.0, r1), (10.0, gradient_penalty)]).players
         (player,) = (p for p in players if p.name == name)
         if broken:
             with pytest.raises(AssertionError):
