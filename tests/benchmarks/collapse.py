@@ -22,11 +22,23 @@ BRANCHES = {
 }
 
 
+def counted(images) -> Record:
+    """What images hold."""
+    from ganlib.metrics import class_histogram, class_spread, fd
+
+    shares = class_histogram(images)
+    return {
+        "classes": float((shares > 0.01).sum()),
+        "largest share, %": 100 * shares.max().item(),
+        "spread within classes": class_spread(images),
+        "FD": fd(images).value,
+    }
+
+
 def branches(before: int, after: int, n: int, data: str, seed: int) -> dict[str, Record]:
     """What n images of each branch hold, and what the images before them held."""
     import torch
 
-    from ganlib.metrics import class_histogram, class_spread, fd
     from ganlib.recipe import batches, build, generate, recipe
     from ganlib.train import train
 
@@ -38,14 +50,7 @@ def branches(before: int, after: int, n: int, data: str, seed: int) -> dict[str,
     saved = copy.deepcopy(start.state_dict())
 
     def look(game) -> Record:
-        images = generate(game.modules["G"], plan["z_dim"], n, seed)
-        shares = class_histogram(images)
-        return {
-            "classes": float((shares > 0.01).sum()),
-            "largest share, %": 100 * shares.max().item(),
-            "spread within classes": class_spread(images),
-            "FD": fd(images).value,
-        }
+        return counted(generate(game.modules["G"], plan["z_dim"], n, seed))
 
     found = {f"after {before:,} rounds": look(start)}
     for name, slower in BRANCHES.items():
@@ -61,16 +66,9 @@ def branches(before: int, after: int, n: int, data: str, seed: int) -> dict[str,
 
 def real(n: int, data: str, seed: int) -> Record:
     from ganlib.data import mnist
-    from ganlib.metrics import class_histogram, class_spread, fd, real_images
+    from ganlib.metrics import real_images
 
-    images = real_images(mnist() if data == "full" else mnist(subset=data), n, seed)
-    shares = class_histogram(images)
-    return {
-        "classes": float((shares > 0.01).sum()),
-        "largest share, %": 100 * shares.max().item(),
-        "spread within classes": class_spread(images),
-        "FD": fd(images).value,
-    }
+    return counted(real_images(mnist() if data == "full" else mnist(subset=data), n, seed))
 
 
 def table(options: argparse.Namespace) -> Record:
