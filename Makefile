@@ -72,6 +72,8 @@ ifdef FULL
 	$(PY) tests/benchmarks/bench.py objectives --lanes 2 --seeds 5
 	$(PY) tests/benchmarks/papers.py parzen
 	$(PY) tests/benchmarks/papers.py modes
+	$(PY) tests/benchmarks/collapse.py
+	$(PY) tests/benchmarks/conditional.py
 else
 	$(PY) tests/benchmarks/bench.py --short
 endif
