@@ -6,17 +6,6 @@
 
 // ---------------------------------------------------------------- numerics
 
-/** Uniform numbers in [0, 1) from a whole number: a counter through MurmurHash3's last mixing. Python draws the same. */
-export function uniforms(seed) {
-  let count = seed * 2 ** 22;
-  const mix = (h, shift, factor) => Math.imul(h ^ (h >>> shift), factor);
-  return () => {
-    const h = mix(mix(Math.imul(++count, 0x9e3779b9), 16, 0x85ebca6b), 13, 0xc2b2ae35);
-    return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
-  };
-}
-const normal = (u) => Math.sqrt(-2 * Math.log(1 - u())) * Math.cos(2 * Math.PI * u());
-
 /** Linear layers with tanh between them. `forward` may carry a direction along, and `backward` goes through both. */
 export class Net {
   constructor(sizes, u) {

@@ -6,7 +6,7 @@ from functools import partial
 import traitlets as t
 
 from ganlib.explore import script
-from ganlib.explore.figure import FAKE, REAL, Figure, canvas
+from ganlib.explore.figure import FAKE, REAL, Figure, Stream, boxed, canvas
 
 DATA = ("ring", "grid", "two moons", "spiral", "one cloud", "drawn")
 LOSSES = ("saturating", "non-saturating", "least squares", "hinge", "Wasserstein", "relativistic")
@@ -186,31 +186,3 @@ class Gan2D(Figure):
 
     def __repr__(self) -> str:
         return f"Gan2D({self.data}, {self.loss}, {self.penalty}, seed {self.seed}, {self.rounds} rounds)"
-
-
-class Stream:
-    """The page's random numbers, all at once: a counter through the last mixing of MurmurHash3."""
-
-    def __init__(self, seed: int) -> None:
-        self.count = seed * 2**22
-
-    def uniform(self, *shape: int):
-        """Uniform float64 numbers in [0, 1), in the order of the last axis."""
-        import numpy as np
-        import torch
-
-        first, self.count = self.count + 1, self.count + math.prod(shape)
-        h = np.arange(first, self.count + 1, dtype=np.uint64).astype(np.uint32) * np.uint32(0x9E3779B9)
-        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-            h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
-        return torch.from_numpy((h ^ (h >> np.uint32(16))) / 2.0**32).reshape(shape)
-
-    def normal(self, *shape: int):
-        """Standard normal numbers, two uniform ones for each."""
-        return boxed(self.uniform(*shape[:-1], 2 * shape[-1]))
-
-
-def boxed(u):
-    """Box and Muller's normal numbers from pairs of uniform ones along the last axis."""
-    first, second = u[..., 0::2], u[..., 1::2]
-    return (-2 * (1 - first).log()).sqrt() * (2 * math.pi * second).cos()

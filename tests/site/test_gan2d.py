@@ -12,7 +12,8 @@ import torch
 
 from ganlib import penalties
 from ganlib.explore import Gan2D, script
-from ganlib.explore.gan2d import DATA, LOSSES, NEAR, PENALTIES, Stream
+from ganlib.explore.figure import Stream
+from ganlib.explore.gan2d import DATA, LOSSES, NEAR, PENALTIES
 from ganlib.metrics import modes
 
 TEXT = script("gan2d")
