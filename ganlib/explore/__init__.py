@@ -11,7 +11,12 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-FIGURES = {"CrossEntropy": "cross_entropy", "DiracGame": "game", "VanishingGradients": "vanishing"}
+FIGURES = {
+    "CrossEntropy": "cross_entropy",
+    "DiracGame": "game",
+    "Pushforward": "pushforward",
+    "VanishingGradients": "vanishing",
+}
 """The figures and the modules that hold them, the Python and the script."""
 
 __all__ = list(FIGURES)
