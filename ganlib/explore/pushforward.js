@@ -104,6 +104,7 @@ export const atoms = ({ heights, noise }) => pieces(heights).filter((p) => p.m =
 });
 
 export const COUNT = 100_000, WINDOW = 0.05;
+const number = (q) => (Math.abs(q) < 1e-12 ? "0" : Number.isFinite(q) ? show(q) : "∞");
 const NUMBER = ["No point", "One point", "Two points", "Three points", "Four points", "Five points"];
 
 /** The sentence below the picture. */
@@ -115,12 +116,10 @@ export function say(s, x, found, near, mass) {
   if (!found.length) return `${start}, so the density is 0 there, and ${near ? "only the window of the histogram reaches samples" : "so is the histogram"}.`;
   const where = `z = ${found.map((o) => fixed(o.z, 2)).join(", ").replace(/, (?!.*,)/, " and ")}`;
   const first = found.length === 1 ? `${start}: ${where}. It brings ${show(q)} to the density` : `${start}: ${where}. Their shares add up to the density ${show(q)}`;
-  const sign = {
-    increasing: "G rises, so the formula without absolute value says the same",
-    decreasing: `G falls: without the absolute value the density would be negative, and the mass of all x ${fixed(mass, 2)}`,
-    folded: `Without the absolute value rising and falling points cancel: ${show(signed(s, x))} is left here, and a mass of ${fixed(mass, 2)} over all x`,
-  }[kind(s.heights)];
-  return `${first}; the histogram has ${show(near)}. ${sign}.`;
+  const sign = found.every((o) => o.slope > 0) ? "Here G rises, and without the absolute value nothing changes" :
+    found.every((o) => o.slope < 0) ? `Here G falls: without the absolute value the density would be ${number(signed(s, x))}` :
+    `Without the absolute value rising and falling points cancel, and ${number(signed(s, x))} is left`;
+  return `${first}; the histogram has ${show(near)}. ${sign}; all x together would have the mass ${fixed(Math.round(100 * mass) / 100 + 0, 2)}.`;
 }
 
 // ---------------------------------------------------------------- drawing
@@ -211,7 +210,7 @@ function render({ model, el }) {
   function redraw({ id, panels: [left, right], say: sentence, note, cells, root }, t) {
     work(t);
     const s = { heights: t.heights, noise: t.noise }, found = preimages(s, t.x), near = measured(samples, t.x);
-    const be = density(s, t.x), wrong = signed(s, t.x), number = (q) => (Number.isFinite(q) ? show(q) : "∞");
+    const be = density(s, t.x), wrong = signed(s, t.x);
     left.innerHTML = mapPanel(`${id}-map`, s, t.x, found, t.point);
     right.innerHTML = densityPanel(`${id}-density`, s, t.x, found, bars, width);
     left.setAttribute("aria-label", `Generator, ${kind(t.heights)}. Control point ${t.point + 1} of 5 is at z = ${fixed(t.point - 2, 0)}, x = ${fixed(t.heights[t.point], 1)}. ` +

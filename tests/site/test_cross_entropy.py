@@ -6,6 +6,7 @@ import figures
 import mpmath as mp
 import pytest
 from figures import close
+from traitlets import TraitError
 
 from ganlib.explore import CrossEntropy, script
 from ganlib.explore.cross_entropy import LOSSES
@@ -87,6 +88,12 @@ def test_the_sentence_says_what_the_player_feels(sheet, loss, state, push):
     assert "D cannot tell" in level
     assert "0.693" in level
     assert level.endswith("feels 50 % of the greatest push.")
+
+
+@pytest.mark.parametrize("change", [{"a": 6.1}, {"a": -7.0}, {"loss": "G"}])
+def test_a_position_that_does_not_exist_is_refused(change):
+    with pytest.raises(TraitError):
+        CrossEntropy(**change)
 
 
 # ---------------------------------------------------------------- the figure on the page

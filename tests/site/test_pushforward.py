@@ -180,8 +180,10 @@ def test_preimages_light_up_as_x_moves(visit):
     assert points.count() == 3
     assert page.locator(".gl-move circle.open").count() == 1, "one branch falls"
     assert say.inner_text().startswith("Three points of noise land on x = 0.20: z = −1.26, 0.08 and 1.47.")
+    assert "rising and falling points cancel, and −0.191 is left" in say.inner_text()
     page.get_by_role("slider").press("End")
     assert points.count() == 1
+    assert "Here G rises, and without the absolute value nothing changes" in say.inner_text()
     assert say.inner_text().startswith("One point of noise lands on x = 3.00")
 
 
@@ -191,8 +193,8 @@ def test_a_shape_is_chosen_and_read_off_the_points(visit):
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowLeft")
     assert page.locator("input[value=decreasing]").is_checked()
-    assert "G falls: without the absolute value the density would be negative" in say.inner_text()
-    assert "mass of all x −1.00" in say.inner_text()
+    assert "G falls: without the absolute value the density would be −0.169" in say.inner_text()
+    assert "all x together would have the mass −1.00" in say.inner_text()
     panel = page.locator(".gl-move")
     panel.focus()
     for _ in range(25):
