@@ -74,6 +74,7 @@ ifdef FULL
 	$(PY) tests/benchmarks/papers.py modes
 	$(PY) tests/benchmarks/collapse.py
 	$(PY) tests/benchmarks/conditional.py
+	$(PY) tests/benchmarks/sensitivity.py
 else
 	$(PY) tests/benchmarks/bench.py --short
 endif

@@ -2,6 +2,7 @@
 
     gan-mnist     G(z), digits
     cgan-mnist    G(z, y), the digits that are asked for
+    cgan-mnist-D  D(x, y), the discriminator it was trained against
     digit-net     the classifier that the metrics look through: see ganlib.features
 
 Each is one safetensors file of float16 weights and a card: how it was made, on what, and what it scores,
@@ -19,7 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganlib.data import FILES, mnist
+from ganlib.data import FILES, as_float, mnist
 from ganlib.features import digit_net, extractor_id
 from ganlib.metrics import judge, memorisation
 from ganlib.recipe import batches, build, generate, recipe
@@ -30,7 +31,8 @@ __all__ = ["NAMES", "card", "load", "make"]
 
 # How their recipe differs, and after how many rounds they stop: by then the conditional one answers best.
 GENERATORS = {"gan-mnist": ({}, 20_000), "cgan-mnist": ({"conditional": True}, 8_000)}
-NAMES = [*GENERATORS, "digit-net"]
+CRITICS = {"cgan-mnist-D": "cgan-mnist"}  # and the generators that they come from
+NAMES = [*GENERATORS, *CRITICS, "digit-net"]
 TERMS = "made from MNIST (LeCun, Cortes, Burges), whose terms are commonly given as CC BY-SA 3.0"
 
 
@@ -38,11 +40,12 @@ def load(name: str) -> nn.Module:
     """A shipped network, frozen and in eval mode. ``ganlib.pretrained`` is this function.
 
     Args:
-        name: ``"gan-mnist"``, ``"cgan-mnist"`` or ``"digit-net"``.
+        name: ``"gan-mnist"``, ``"cgan-mnist"``, ``"cgan-mnist-D"`` or ``"digit-net"``.
 
     Returns:
         A generator takes noise of shape ``(B, z_dim)``, and labels ``(B,)`` if it is conditional, and gives
-        ``(B, 1, 28, 28)`` images in [-1, 1]. Its attribute ``card`` is what ``card(name)`` gives.
+        ``(B, 1, 28, 28)`` images in [-1, 1]. A discriminator takes images and labels and gives one logit
+        each, ``(B,)``. The attribute ``card`` is what ``card(name)`` gives.
 
     Raises:
         ValueError: There is no network of that name.
@@ -51,10 +54,10 @@ def load(name: str) -> nn.Module:
     if _known(name) == "digit-net":
         return digit_net()
     tensors, facts = read(FOLDER / f"{name}.safetensors", _advice(name))
-    G = build_generator(facts["recipe"])
-    G.load_state_dict({key: t.float() for key, t in tensors.items()})
-    G.card = facts
-    return G.eval().requires_grad_(False)
+    net = build(facts["recipe"]).modules["D" if name in CRITICS else "G"]
+    net.load_state_dict({key: t.float() for key, t in tensors.items()})
+    net.card = facts
+    return net.eval().requires_grad_(False)
 
 
 def card(name: str) -> dict[str, Any]:
@@ -67,11 +70,6 @@ def card(name: str) -> dict[str, Any]:
     return read(FOLDER / f"{_known(name)}.safetensors", _advice(name))[1]
 
 
-def build_generator(recipe: dict[str, Any]) -> nn.Module:
-    """The generator of a recipe, untrained."""
-    return build(recipe).modules["G"]
-
-
 def _known(name: str) -> str:
     if name not in NAMES:
         raise ValueError(f"no network {name!r} is shipped: expected one of {', '.join(NAMES)}")
@@ -79,7 +77,7 @@ def _known(name: str) -> str:
 
 
 def _advice(name: str) -> str:
-    command = "ganlib.features" if name == "digit-net" else f"ganlib.shipped {name}"
+    command = "ganlib.features" if name == "digit-net" else f"ganlib.shipped {CRITICS.get(name, name)}"
     return f"Reinstall ganlib, or train the network again: python -m {command}"
 
 
@@ -117,7 +115,22 @@ def make(name: str, out: Path, steps: int | None = None, seed: int = 0, n: int =
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
-    return write(out, tensors, facts)
+    facts = write(out, tensors, facts)
+    for critic in (critic for critic, generator in CRITICS.items() if generator == name):
+        D = game.modules["D"]
+        halves = {key: t.half() for key, t in D.state_dict().items()}
+        D.load_state_dict({key: t.float() for key, t in halves.items()})
+        with torch.no_grad():
+            digits = mnist("test")
+            says = {
+                "logit of test images": D(as_float(digits.images[:n]), digits.labels[:n]),
+                "logit of generated images": D(images, labels),
+            }
+        mean = {key: round(logits.mean().item(), 4) for key, logits in says.items()}
+        more = {"name": critic, "G": facts["digest"], "scores": mean}
+        old = {key: value for key, value in facts.items() if key not in ("digest", "seal")}
+        write(out.with_stem(f"{out.stem}-D"), halves, old | more)
+    return facts
 
 
 def main() -> None:

@@ -12,12 +12,16 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 FIGURES = {
+    "ConditionalDigits": "digits",
     "CrossEntropy": "cross_entropy",
     "DiracGame": "game",
+    "Gan2D": "gan2d",
     "Pushforward": "pushforward",
     "VanishingGradients": "vanishing",
 }
 """The figures and the modules that hold them, the Python and the script."""
+ASSETS = {"digits"}
+"""The modules whose figure needs weights beside its script; ``asset()`` gives them as text."""
 
 __all__ = list(FIGURES)
 
@@ -39,6 +43,11 @@ def script(name: str) -> str:
     return "\n".join((FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in ("kit", name))
 
 
+def heavy(state: dict) -> dict:
+    """What a figure's state leaves to the page: weights, which a script tag holds once."""
+    return {"_weights": ""} if "_weights" in state else {}
+
+
 def strip_esm(state: dict) -> dict:
     """Take the script out of a stored widget state, so that a new script leaves notebooks alone.
 
@@ -47,10 +56,11 @@ def strip_esm(state: dict) -> dict:
 
     Returns:
         A new object. Each model that names its module in ``_module`` has the fixed ``STUB`` as ``_esm``,
-        which an editor that opens the notebook without a kernel can run. Every other model is as it was.
+        which an editor that opens the notebook without a kernel can run, and no weights. Every other model is
+        as it was.
     """
     models = {
-        key: {**model, "state": {**model["state"], "_esm": STUB}}
+        key: {**model, "state": {**model["state"], "_esm": STUB} | heavy(model["state"])}
         if model.get("state", {}).get("_module") and "_esm" in model["state"]
         else model
         for key, model in state.get("state", {}).items()
@@ -86,4 +96,7 @@ def embed(state: str) -> str:
                 f"{path.name} holds '</script' or '<!--', which would cut the page's script: split it."
             )
         tags.append(f'<script type="text/plain" data-explore="{name}">\n{text}</script>')
+        if name in ASSETS:
+            packed = importlib.import_module(f"{__name__}.{name}").asset()
+            tags.append(f'<script type="text/plain" data-explore-asset="{name}">\n{packed}</script>')
     return "\n".join(tags)

@@ -25,7 +25,8 @@ class Figure(anywidget.AnyWidget):
     def stored(self) -> dict:
         """The traits that a page without a kernel needs: what the script reads, as plain JSON."""
         ours = set(self.trait_names(sync=True)) - set(anywidget.AnyWidget.class_trait_names())
-        return {name: getattr(self, name) for name in sorted(ours) if name not in ("_esm", "_anywidget_id")}
+        kept = sorted(ours - {"_esm", "_anywidget_id", "_weights"})  # scripts and weights are the page's own
+        return {name: getattr(self, name) for name in kept}
 
     @property
     def alt(self) -> str:
@@ -52,12 +53,12 @@ class Figure(anywidget.AnyWidget):
         return {**data, "image/png": png}, {**metadata, "image/png": {"alt": self.alt}}
 
 
-def canvas(columns: int, width: float = 7.4, height: float = 2.9):
-    """A white Matplotlib figure with panels side by side, and its axes."""
+def canvas(columns: int | tuple[int, int], width: float = 7.4, height: float = 2.9):
+    """A white Matplotlib figure with panels side by side, or in rows and columns, and its axes."""
     from matplotlib.figure import Figure as Picture
 
     picture = Picture(figsize=(width, height), dpi=110, layout="constrained", facecolor="white")
-    return picture, picture.subplots(1, columns)
+    return picture, picture.subplots(*(columns if isinstance(columns, tuple) else (1, columns)))
 
 
 def numbers(name: str, values: Iterable) -> list[float]:
@@ -70,3 +71,31 @@ def numbers(name: str, values: Iterable) -> list[float]:
     if not out or not all(map(math.isfinite, out)):
         raise ValueError(f"{name} must be a non-empty sequence of finite numbers; got {out[:5]}.")
     return out
+
+
+class Stream:
+    """The page's random numbers, all at once: a counter through the last mixing of MurmurHash3."""
+
+    def __init__(self, seed: int) -> None:
+        self.count = seed * 2**22
+
+    def uniform(self, *shape: int):
+        """Uniform float64 numbers in [0, 1), in the order of the last axis."""
+        import numpy as np
+        import torch
+
+        first, self.count = self.count + 1, self.count + math.prod(shape)
+        h = np.arange(first, self.count + 1, dtype=np.uint64).astype(np.uint32) * np.uint32(0x9E3779B9)
+        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+            h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
+        return torch.from_numpy((h ^ (h >> np.uint32(16))) / 2.0**32).reshape(shape)
+
+    def normal(self, *shape: int):
+        """Standard normal numbers, two uniform ones for each."""
+        return boxed(self.uniform(*shape[:-1], 2 * shape[-1]))
+
+
+def boxed(u):
+    """Box and Muller's normal numbers from pairs of uniform ones along the last axis."""
+    first, second = u[..., 0::2], u[..., 1::2]
+    return (-2 * (1 - first).log()).sqrt() * (2 * math.pi * second).cos()

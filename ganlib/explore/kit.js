@@ -11,6 +11,20 @@ export const softplus = (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)
 export const difference = (f, x, h = 1e-3) =>
   (f(x - 2 * h) - 8 * f(x - h) + 8 * f(x + h) - f(x + 2 * h)) / (12 * h);
 
+// ---------------------------------------------------------------- numbers at random
+
+/** Uniform numbers in [0, 1) from a whole number: a counter through MurmurHash3's last mixing. Python draws the same. */
+export function uniforms(seed) {
+  let count = seed * 2 ** 22;
+  const mix = (h, shift, factor) => Math.imul(h ^ (h >>> shift), factor);
+  return () => {
+    const h = mix(mix(Math.imul(++count, 0x9e3779b9), 16, 0x85ebca6b), 13, 0xc2b2ae35);
+    return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
+  };
+}
+/** A standard normal number from two uniform ones. */
+export const normal = (u) => Math.sqrt(-2 * Math.log(1 - u())) * Math.cos(2 * Math.PI * u());
+
 // ---------------------------------------------------------------- numbers as in print
 
 const raised = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };

@@ -61,11 +61,10 @@ export const signed = (s, x) => sum(preimages(s, x).map((o) => o.signed));
 
 /** n numbers of noise in rising order: a random one out of each of n slices of equal mass. */
 export function draw(noise, n, seed) {
-  const step = 1 / 256, z = new Float64Array(n);
-  let state = seed >>> 0, edge = -8, low = 0, high = NOISES[noise](edge + step / 2) * step;
+  const step = 1 / 256, z = new Float64Array(n), u = uniforms(seed);
+  let edge = -8, low = 0, high = NOISES[noise](edge + step / 2) * step;
   for (let i = 0; i < n; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    const mass = (i + state / 2 ** 32) / n;
+    const mass = (i + u()) / n;
     while (mass > high && edge < 8) {
       edge += step;
       low = high;

@@ -24,7 +24,7 @@ class Pushforward(Figure):
         noise: ``"normal"`` with variance 1, or ``"uniform"`` on (-2, 2).
         x: Where the preimages are shown, -3 to 3.
         point: The control point that the arrow keys move, 0 to 4.
-        seed: Seed of the noise in the histogram, not negative.
+        seed: Seed of the noise in the histogram, 0 to 999.
         **kwargs: What ipywidgets takes.
 
     Raises:
@@ -38,7 +38,7 @@ class Pushforward(Figure):
     noise = t.Enum(["normal", "uniform"], "normal").tag(sync=True)
     x = t.Float(0.2, min=-3.0, max=3.0).tag(sync=True)
     point = t.Int(1, min=0, max=4).tag(sync=True)
-    seed = t.Int(0, min=0).tag(sync=True)
+    seed = t.Int(0, min=0, max=999).tag(sync=True)
 
     def G(self, z):
         """The generator: a tensor of the shape of ``z``."""

@@ -13,8 +13,10 @@ LOADER = Path(__file__).resolve().parents[2] / "book" / "_static" / "explore-loa
 
 
 EXAMPLES = {
+    "ConditionalDigits": {},
     "CrossEntropy": {},
     "DiracGame": {},
+    "Gan2D": {"penalty": "R1"},
     "Pushforward": {},
     "VanishingGradients": {
         "steps": [0, 10, 100],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ import torch
 from ganlib.cgan import WAYS
 from ganlib.data import Dataset, as_float, mnist
 from ganlib.metrics import log_likelihood, real_images
+from ganlib.recipe import build, recipe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import collapse
 import conditional
 import papers
+import sensitivity
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +79,37 @@ def test_the_ways_to_tell_the_label_are_all_in_the_table():
     assert list(rows) == ["real training images", *WAYS, conditional.HIDDEN]
     assert rows["real training images"]["as asked, digit-net, %"][0] > 98
     assert all(row["FD"][0] > rows["real training images"]["FD"][0] for row in list(rows.values())[1:])
+
+
+def test_the_unchanged_networks_of_the_map_are_those_of_the_recipe():
+    plan = recipe(seed=3)
+    G, D = sensitivity.pair(plan)
+    game = build(plan)
+    for ours, theirs in ((G, game.modules["G"]), (D, game.modules["D"])):
+        assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+    z, x = torch.randn(4, plan["z_dim"]), torch.rand(4, 1, 28, 28)
+    for activation, more in (("Tanh", 0), ("SiLU", 2)):
+        other, critic = sensitivity.pair(plan, activation, more)
+        assert other(z).shape == (4, 1, 28, 28)
+        assert critic(x).shape == (4,)
+        assert not torch.equal(other(z), G(z))
+
+
+def test_the_maps_have_every_cell_and_tell_a_hopeless_rate(monkeypatch, tmp_path):
+    small = {
+        "rates": ("rate of G", (4e-3, 64.0), "rate of D", (2e-3,)),
+        "networks": ("activation", ("ReLU",), "layers more", (0, 1)),
+    }
+    monkeypatch.setattr(sensitivity, "MAPS", small)
+    monkeypatch.setattr(sensitivity, "ProcessPoolExecutor", ThreadPoolExecutor)
+    options = argparse.Namespace(seeds=1, lanes=1, seen=32 * 60, n=300, data="5k")
+    found, runs = sensitivity.tables(options)
+    assert list(found) == ["sensitivity_rates", "sensitivity_networks"]
+    good, bad = (row["rate of D 0.002"] for row in found["sensitivity_rates"]["rows"])
+    assert bad == "not finite" or bad[0] > 2 * good[0]
+    assert set(found["sensitivity_networks"]["rows"][0]) == {"activation", "layers more 0", "layers more 1"}
+    assert len(runs) == 4
+
+
+def test_ranks_are_ranks():
+    assert sensitivity.ranks([0.3, -1.0, 7.0]) == [1, 0, 2]

@@ -14,7 +14,7 @@ from ganlib import data as data_module
 from ganlib import shipped
 from ganlib.data import DataError, Dataset, mnist
 from ganlib.metrics import class_accuracy, fd, real_row
-from ganlib.recipe import RECIPE, generate
+from ganlib.recipe import RECIPE, build, generate
 from ganlib.sealed import FOLDER, read
 from ganlib.shipped import GENERATORS, card
 
@@ -58,7 +58,7 @@ def test_its_score_is_that_of_its_card(name):
     score = fd(images(name, 10_000)).value
     assert score == pytest.approx(facts["scores"]["FD"], rel=0.02)
     assert score < 3 * real_row(10_000).value
-    untrained = shipped.build_generator(facts["recipe"])
+    untrained = build(facts["recipe"]).modules["G"]
     labels = torch.arange(1_000) % 10 if facts["recipe"]["conditional"] else None
     control = generate(untrained, facts["recipe"]["z_dim"], 1_000, 0, labels)
     assert fd(control).value > 1_000, "the control: the same network untrained"
@@ -127,7 +127,10 @@ def test_the_command_makes_it_again(tmp_path, few, name):
     assert all(t.dtype == torch.float16 for t in tensors.values())
     assert facts[0]["command"] == f"python -m ganlib.shipped {name} --seed 0 --steps 3"
     assert ("class accuracy" in facts[0]["scores"]) is (name == "cgan-mnist")
-    assert sorted(tmp_path.iterdir()) == paths, "nothing half-written stays"
+    critics = [path.with_stem(f"{path.stem}-D") for path in paths] if name == "cgan-mnist" else []
+    assert sorted(tmp_path.iterdir()) == sorted(paths + critics), "nothing half-written stays"
+    for generator, critic in zip(facts, critics, strict=False):
+        assert read(critic, "")[1]["G"] == generator["digest"]
 
 
 @needs_mnist
@@ -136,3 +139,20 @@ def test_the_data_is_that_of_the_card(name):
     from ganlib.data import FILES
 
     assert card(name)["data"] == {file: sha for file, (_, sha) in FILES.items()}
+
+
+def test_the_discriminator_is_the_one_the_generator_was_trained_against():
+    D, facts = ganlib.pretrained("cgan-mnist-D"), card("cgan-mnist-D")
+    assert (FOLDER / "cgan-mnist-D.safetensors").stat().st_size < 1_000_000
+    assert facts["G"] == card("cgan-mnist")["digest"]
+    assert facts["command"] == card("cgan-mnist")["command"]
+    assert facts["digest"][:12] in (FOLDER / "README.md").read_text("utf-8")
+    assert not any(p.requires_grad for p in D.parameters())
+    labels = torch.arange(1_000) % 10
+    made = images("cgan-mnist", 1_000, labels=labels)
+    data = mnist(subset="5k")
+    real = D(data.tensor(), data.labels).mean().item()
+    assert real > D(made, labels).mean().item(), "it tells them apart on the average"
+    assert D(data.tensor(), data.labels.roll(1_234)).mean().item() < real - 0.03, "and minds the label"
+    for key in ("logit of test images", "logit of generated images"):
+        assert f"{facts['scores'][key]:.2f}" in (FOLDER / "README.md").read_text("utf-8")
