@@ -13,8 +13,10 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 FIGURES = {
     "ConditionalDigits": "digits",
+    "CrossEntropy": "cross_entropy",
     "DiracGame": "game",
     "Gan2D": "gan2d",
+    "Pushforward": "pushforward",
     "VanishingGradients": "vanishing",
 }
 """The figures and the modules that hold them, the Python and the script."""

@@ -7,6 +7,10 @@
 export const sigmoid = (a) => (a >= 0 ? 1 / (1 + Math.exp(-a)) : Math.exp(a) / (1 + Math.exp(a)));
 export const softplus = (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)));
 
+// Slope of f at x by central differences, error of order h^4.
+export const difference = (f, x, h = 1e-3) =>
+  (f(x - 2 * h) - 8 * f(x - h) + 8 * f(x + h) - f(x + 2 * h)) / (12 * h);
+
 // ---------------------------------------------------------------- numbers at random
 
 /** Uniform numbers in [0, 1) from a whole number: a counter through MurmurHash3's last mixing. Python draws the same. */

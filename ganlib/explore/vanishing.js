@@ -24,10 +24,6 @@ export function toyPeak() {
   return 2 * u;
 }
 
-// Slope of f at x by central differences, error of order h^4.
-export const difference = (f, x, h = 1e-3) =>
-  (f(x - 2 * h) - 8 * f(x - h) + 8 * f(x + h) - f(x + 2 * h)) / (12 * h);
-
 // Measured on the toy: move the generator's point a little and difference the loss itself.
 export const toyMeasured = (k, loss) => Math.abs(difference((x) => loss(toyLogit(k, x)), 1));
 

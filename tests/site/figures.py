@@ -14,8 +14,10 @@ LOADER = Path(__file__).resolve().parents[2] / "book" / "_static" / "explore-loa
 
 EXAMPLES = {
     "ConditionalDigits": {},
+    "CrossEntropy": {},
     "DiracGame": {},
     "Gan2D": {"penalty": "R1"},
+    "Pushforward": {},
     "VanishingGradients": {
         "steps": [0, 10, 100],
         "sat": [0.03, 0.4, 1.23e-4],
@@ -74,3 +76,14 @@ def luminance(colour: str) -> float:
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (int(p) / 255 for p in parts)
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+REDRAW = """() => {
+    const slide = document.querySelector(".gl-slide input"), { min, max } = slide;
+    const start = performance.now();
+    for (let i = 0; i < 40; i++) {
+        slide.value = Number(min) + ((max - min) * i) / 39;
+        slide.dispatchEvent(new Event("input"));
+    }
+    return (performance.now() - start) / 40; }"""
+"""Milliseconds to draw once, measured while the first slider goes from end to end."""
