@@ -11,7 +11,11 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-FIGURES = {"DiracGame": "game", "VanishingGradients": "vanishing"}
+FIGURES = {
+    "DiracGame": "game",
+    "OptimalDiscriminator": "optimal",
+    "VanishingGradients": "vanishing",
+}
 """The figures and the modules that hold them, the Python and the script."""
 
 __all__ = list(FIGURES)

@@ -14,6 +14,7 @@ LOADER = Path(__file__).resolve().parents[2] / "book" / "_static" / "explore-loa
 
 EXAMPLES = {
     "DiracGame": {},
+    "OptimalDiscriminator": {},
     "VanishingGradients": {
         "steps": [0, 10, 100],
         "sat": [0.03, 0.4, 1.23e-4],
