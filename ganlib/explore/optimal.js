@@ -33,7 +33,7 @@ export const gap = (m, a) => total(m, (p, q, x) => {
 
 // ---------------------------------------------------------------- what is measured
 
-export const UNITS = 16, RATE = 0.05, MOST = 400, COARSE = 1 / 4, FINE = 1 / 32;
+export const UNITS = 16, RATE = 0.05, EPS = 1e-3, MOST = 400, COARSE = 1 / 4, FINE = 1 / 32;
 
 /** The logit of a discriminator with weights w = [w0, w1, then v, u, c of each unit]. */
 export function logit(w, x) {
@@ -82,7 +82,7 @@ export function training(t) {
       past.push(pull(w.map((v, i) => {
         mean[i] = 0.9 * mean[i] + 0.1 * slope[i];
         square[i] = 0.999 * square[i] + 0.001 * slope[i] ** 2;
-        return v + (RATE * mean[i]) / (1 - 0.9 ** n) / (Math.sqrt(square[i] / (1 - 0.999 ** n)) + 1e-8);
+        return v + (RATE * mean[i]) / (1 - 0.9 ** n) / (Math.sqrt(square[i] / (1 - 0.999 ** n)) + EPS);
       }), m));
     }
     return past[k];
@@ -158,7 +158,7 @@ function valuePanel(k, learn, best) {
 const LOOK = `
 .gl-fig .law{fill-opacity:.16;stroke-width:1.4}.gl-fig .law.p{fill:var(--real);stroke:var(--real)}.gl-fig .law.q{fill:var(--fake);stroke:var(--fake)}
 .gl-fig .hold.p{fill:var(--real)}.gl-fig .hold.q{fill:var(--fake)}.gl-fig .point{fill:var(--critic)}
-.gl-fig .gl-slide span{min-width:11em}`;
+.gl-fig .gl-slide{min-width:0}.gl-fig .gl-slide span{min-width:10.6em}.gl-fig td small{white-space:normal}`;
 const KEYS = ["data", "critic", "p_mean", "p_width", "q_mean", "q_width"];
 
 function render({ model, el }) {
@@ -199,7 +199,7 @@ function render({ model, el }) {
       law("generator", "q_mean", "mean", MEANS), law("generator", "q_width", "width", WIDTHS),
     ],
     panels: [" class='gl-move'", ""].map((cls) => `<svg viewBox="0 0 ${W} ${H}" role="img"${cls}></svg>`),
-    after: measures("after training", ["value<small>V(D, G)</small>", "short of D*<small>V(D*) − V(D)</small>"]),
+    after: measures("trained D", ["value<small>V(D, G)</small>", "short of D*<small>V(D*) − V(D)</small>"]),
     draw,
   });
 

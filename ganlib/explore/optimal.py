@@ -8,16 +8,16 @@ from ganlib.explore import script
 from ganlib.explore.figure import CRITIC, FAKE, REAL, Figure, canvas
 
 REACH, COARSE, FINE = 10.0, 1 / 4, 1 / 32  # half the line; distance of places to learn from and to read at
-UNITS, RATE, MOST = 16, 0.05, 400
+UNITS, RATE, EPS, MOST = 16, 0.05, 1e-3, 400
 
 
 class OptimalDiscriminator(Figure):
     """A discriminator that learns, drawn over ``D* = p / (p + q)`` (Goodfellow et al. 2014, proposition 1).
 
-    The data has density p, one normal bump or two that stand 3 apart; the generator stands still and has a
+    The data has density p, one normal bump or two that stand 3 apart. The generator stands still and has a
     normal density q. The discriminator's logit is a straight line plus 16 tanh units, or the line alone. It
-    starts at ``D = 1/2`` and climbs ``V(D, G)`` by Adam on a grid of x, with nothing left to chance. The value
-    it reaches is shown beside that of the best one, ``-log 4 + 2 JSD(p, q)`` (theorems 3.1 and 4.1), and what
+    starts at ``D = 1/2`` and climbs ``V(D, G)`` by Adam on a grid of x: nothing is left to chance. The value
+    it reaches stands beside that of the best one, ``-log 4 + 2 JSD(p, q)`` (theorems 3.1 and 4.1), and what
     it falls short of that beside the integral of ``(p + q) KL(D*, D)``, by line (3.4).
 
     Everything is a trait that can be read, set and observed from Python.
@@ -49,16 +49,18 @@ class OptimalDiscriminator(Figure):
 
     def log_densities(self, x):
         """``log p(x)`` and ``log q(x)`` of a tensor of places."""
-        from torch.distributions import Normal
 
-        q = Normal(self.q_mean, self.q_width).log_prob(x)
+        def normal(mean, width):
+            return -(((x - mean) / width) ** 2) / 2 - math.log(width * math.sqrt(2 * math.pi))
+
+        q = normal(self.q_mean, self.q_width)
         if self.data == "normal":
-            return Normal(self.p_mean, self.p_width).log_prob(x), q
-        left, right = (Normal(self.p_mean + at, self.p_width).log_prob(x) for at in (-1.5, 1.5))
+            return normal(self.p_mean, self.p_width), q
+        left, right = (normal(self.p_mean + at, self.p_width) for at in (-1.5, 1.5))
         return left.logaddexp(right) - math.log(2), q
 
     def value(self, logit, h: float = FINE):
-        """``V(D, G)`` of a function from places to logits, by the trapezoidal rule, with ganlib's own loss."""
+        """``V(D, G)`` of a function from places to logits, by the trapezoidal rule and ganlib's loss."""
         import torch
 
         from ganlib.objectives import nonsaturating
@@ -69,7 +71,7 @@ class OptimalDiscriminator(Figure):
         return -(p * nonsaturating.d(a, -none) + q * nonsaturating.d(none, a)).sum()
 
     def train(self):
-        """The discriminator after ``steps`` steps, a function from places to logits, and V after each step."""
+        """The trained discriminator, a function from places to logits, and V before and after each step."""
         import torch
 
         n = UNITS if self.critic == "network" else 0
@@ -80,7 +82,7 @@ class OptimalDiscriminator(Figure):
         def logit(x):
             return line[0] + line[1] * x + torch.tanh(x.unsqueeze(-1) * u + c) @ v
 
-        adam, values = torch.optim.Adam(w, RATE), []
+        adam, values = torch.optim.Adam(w, RATE, eps=EPS), []
         for _ in range(self.steps):
             values.append(self.value(logit, COARSE))
             adam.zero_grad()
