@@ -13,6 +13,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 FIGURES = {
     "DiracGame": "game",
+    "Divergences": "divergences",
     "OptimalDiscriminator": "optimal",
     "VanishingGradients": "vanishing",
 }

@@ -14,6 +14,7 @@ LOADER = Path(__file__).resolve().parents[2] / "book" / "_static" / "explore-loa
 
 EXAMPLES = {
     "DiracGame": {},
+    "Divergences": {},
     "OptimalDiscriminator": {},
     "VanishingGradients": {
         "steps": [0, 10, 100],

@@ -87,7 +87,7 @@ def test_what_it_lacks_is_the_divergence_of_coins(sheet, critic, steps):
     def apart(text):
         return max(abs(r["gap"] - r["lost"]) / max(r["gap"], 1e-3) for r in readings(sheet, some, text))
 
-    assert apart(TEXT) < 1e-7
+    assert apart(TEXT) < 1e-9
     broken = TEXT.replace("return (p + q) * (real * lost(1)", "return (p + q) * (1.05 * real * lost(1)")
     assert broken != TEXT
     assert apart(broken) > 1e-2
