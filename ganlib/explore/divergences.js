@@ -118,7 +118,7 @@ function atomsPanel(t, chosen) {
   const bars = t.p.map((_, i) => ["p", "q"].map((name, side) => {
     const x = L + (i + 0.5) * slot(n) + (side - 1) * wide, m = t[name][i], now = chosen === 2 * i + side;
     return box(x + 1, Y(m), wide - 2, H - B - Y(m), `law ${name}`) + line(x, Y(m), x + wide, Y(m), `grip ${name}${now ? " now" : ""}`) +
-      (now ? word(x + wide / 2, Y(m) - 8, fixed(m, 2), 'text-anchor="middle"') : "");
+      (now ? word(x + wide / 2, Y(Math.max(t.p[i], t.q[i])) - 8, fixed(m, 2), 'text-anchor="middle"') : "");
   }).join("")).join("");
   return levels(Y, [0, 0.5, 1]) + bars +
     t.p.map((_, i) => word(L + (i + 0.5) * slot(n), H - B + 15, i + 1, 'text-anchor="middle"')).join("") +
@@ -146,7 +146,7 @@ function metersPanel(is, be) {
     const y = 16 + 39 * i;
     return word(2, y, name) + word(W - R, y, range, 'text-anchor="end" class="soft"') + box(X(0), y + 6, W - R - 2, 10, "track") +
       box(X(0), y + 6, X(share(is[key])) - X(0), 10, key === "w1" ? "fill way" : "fill") +
-      line(X(share(be[key])), y + 2, X(share(be[key])), y + 20, "derived");
+      line(X(share(be[key])), y + 1, X(share(be[key])), y + 21, "derived need");
   }).join("");
 }
 
@@ -160,7 +160,7 @@ function curvesPanel(t, is, ladder) {
       `<path d="${path(kinks.map((s) => [X(s), Y(shifted(s)[key])]))}" class="derived"/>` +
       word(X(FAR) + 6, Y(shifted(FAR)[key]) + 4, name) +
       LADDER.map((s, i) => dot(X(s), Y(ladder[i][key]), 3, `at ${key}`)).join("") + dot(X(t.theta), Y(is[key]), 5.5, `at ${key} now`)).join("") +
-    word(X(-FAR) + 2, Y(Math.log(2)) + 16, "log 2: max V = 0") + word(X(-FAR) + 2, Y(0) - 6, "max V = −log 4 at θ = 0") +
+    word(X(-FAR) + 2, Y(Math.log(2)) + 16, "max V = 0") + word(X(-FAR) + 2, Y(0) - 6, "max V = −log 4") +
     [-2, -1, 0, 1, 2].map((s) => word(X(s), H - B + 15, fixed(s, 0), 'text-anchor="middle"')).join("") +
     word(X(0), H - 3, "θ", 'text-anchor="middle"') + word(L, T - 6, "divergences (KL is infinite unless θ = 0)");
 }
@@ -170,9 +170,10 @@ const LOOK = `
 .gl-fig .edge{stroke-width:1.6}.gl-fig .edge.p{stroke:var(--real)}.gl-fig .edge.q{stroke:var(--fake)}
 .gl-fig .grip{stroke-width:4}.gl-fig .grip.p{stroke:var(--real)}.gl-fig .grip.q{stroke:var(--fake)}
 .gl-fig .grip.now{stroke-width:8}.gl-fig .soft{opacity:.8}
+.gl-fig .need{stroke-dasharray:4 2;stroke-width:2}
 .gl-fig .track{fill:none;stroke:currentColor;stroke-opacity:.35}.gl-fig .fill{fill:var(--critic)}.gl-fig .fill.way,.gl-fig .at.w1{fill:var(--other)}
 .gl-fig .at.jsd{fill:var(--critic)}.gl-fig .at.tv{fill:none;stroke:currentColor;stroke-width:1.6}.gl-fig .at.now{stroke:currentColor;stroke-width:1.4}
-.gl-fig .gl-slide{min-width:0}.gl-fig :is(td,th) small{white-space:normal}`;
+.gl-fig .gl-slide{min-width:0}.gl-fig tbody :is(td,th) small{white-space:normal}`;
 
 const FORMULAS = {
   atoms: ["−log 4 + 2 JSD", "½ KL(p‖m) + ½ KL(q‖m)", "Σ p log p/q", "Σ q log q/p", "½ Σ |p − q|", "Σ |F − G|"],

@@ -127,7 +127,7 @@ class Divergences(Figure):
         if self.mode == "atoms":
             left.bar(x - 0.2, p, 0.38, color=REAL, alpha=0.6, label="data p")
             left.bar(x + 0.2, q, 0.38, color=FAKE, alpha=0.6, label="generator q")
-            left.set(xlabel="place", ylabel="mass", ylim=(0, None))
+            left.set(xlabel="place", ylabel="mass", ylim=(0, 1.3 * max(p.max(), q.max()).item()))
             names = "JSD", "KL(p, q)", "KL(q, p)", "TV", "W1"
             for i, key in enumerate(NAMES[1:]):
                 right.plot(measured[key], i, "o", color=OTHER if key == "w1" else CRITIC)
@@ -150,8 +150,11 @@ class Divergences(Figure):
                 (math.log(2), "jsd", CRITIC, "JSD"),
             ):
                 right.plot(ends, [min(abs(s), 1) * scale if scale else abs(s) for s in ends], "k--", lw=1)
-                right.plot(self.theta, measured[key], "o", color=colour, label=f"{name}, measured")
-            right.set(xlabel="theta", ylim=(0, 2))
+                face, size = ("none", 9) if key == "tv" else (colour, 6)
+                right.plot(
+                    self.theta, measured[key], "o", mec=colour, mfc=face, ms=size, label=f"{name}, measured"
+                )
+            right.set(xlabel="theta (dashed: derived)", ylim=(0, 2))
             right.legend(fontsize=7, frameon=False, loc="upper center")
         left.legend(fontsize=7, frameon=False, loc="upper right")
         return fig
