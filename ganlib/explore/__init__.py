@@ -15,7 +15,9 @@ FIGURES = {
     "ConditionalDigits": "digits",
     "CrossEntropy": "cross_entropy",
     "DiracGame": "game",
+    "Divergences": "divergences",
     "Gan2D": "gan2d",
+    "OptimalDiscriminator": "optimal",
     "Pushforward": "pushforward",
     "VanishingGradients": "vanishing",
 }

@@ -244,12 +244,12 @@ export function figure({ model, el }, { ask, style = "", controls = [], panels, 
   return fig;
 }
 
-/** Call `move(x, y)` in the units of the SVG's view box while a pointer is down on it. */
+/** Call `move(x, y, first)` in the units of the SVG's view box while a pointer is down on it; `first` as it comes down. */
 export function drag(svg, move) {
   const at = (e) => {
     if (e.type === "pointermove" && !(e.buttons & 1)) return;
     const box = svg.getBoundingClientRect(), view = svg.viewBox.baseVal;
-    move(((e.clientX - box.left) / box.width) * view.width, ((e.clientY - box.top) / box.height) * view.height);
+    move(((e.clientX - box.left) / box.width) * view.width, ((e.clientY - box.top) / box.height) * view.height, e.type === "pointerdown");
   };
   svg.addEventListener("pointerdown", at);
   svg.addEventListener("pointermove", at);

@@ -16,7 +16,9 @@ EXAMPLES = {
     "ConditionalDigits": {},
     "CrossEntropy": {},
     "DiracGame": {},
+    "Divergences": {},
     "Gan2D": {"penalty": "R1"},
+    "OptimalDiscriminator": {},
     "Pushforward": {},
     "VanishingGradients": {
         "steps": [0, 10, 100],
