@@ -5,12 +5,12 @@
 
 // ---------------------------------------------------------------- the two laws
 
-const normal = (x, mean, width) => Math.exp(-(((x - mean) / width) ** 2) / 2) / (width * Math.sqrt(2 * Math.PI));
+const density = (x, mean, width) => Math.exp(-(((x - mean) / width) ** 2) / 2) / (width * Math.sqrt(2 * Math.PI));
 const bumps = (t) => (t.data === "two bumps" ? [-1.5, 1.5] : [0]); // where they stand, seen from the mean
 const REACH = 10; // the line ends here: beyond it is less than 1e-5 of either law
 
-export const p = (t, x) => bumps(t).reduce((sum, at) => sum + normal(x, t.p_mean + at, t.p_width), 0) / bumps(t).length;
-export const q = (t, x) => normal(x, t.q_mean, t.q_width);
+export const p = (t, x) => bumps(t).reduce((sum, at) => sum + density(x, t.p_mean + at, t.p_width), 0) / bumps(t).length;
+export const q = (t, x) => density(x, t.q_mean, t.q_width);
 
 /** Places h apart and the masses that the trapezoidal rule gives them under both laws. */
 export function masses(t, h) {
@@ -123,7 +123,7 @@ const HANDLES = {
 };
 const tip = (t, name) => {
   const { aside, share } = HANDLES[name](t);
-  return [X(t[`${name}_mean`] + aside), Y(share * normal(0, 0, t[`${name}_width`]))];
+  return [X(t[`${name}_mean`] + aside), Y(share * density(0, 0, t[`${name}_width`]))];
 };
 
 function lawsPanel(t, w) {
@@ -216,7 +216,7 @@ function render({ model, el }) {
     if (first) held = far("p") < far("q") ? "p" : "q";
     const { aside, share } = HANDLES[held](t), height = Math.max(0.01, (H - B - y) / (H - B - T));
     fig.put(`${held}_mean`, within(MEANS, ((x - L) / (W - R - L)) * 2 * VIEW - VIEW - aside));
-    fig.put(`${held}_width`, within(WIDTHS, share * normal(0, 0, 1) / height));
+    fig.put(`${held}_width`, within(WIDTHS, share * density(0, 0, 1) / height));
   });
   return fig.close;
 }

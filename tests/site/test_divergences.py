@@ -15,7 +15,7 @@ from ganlib.explore import Divergences, script
 TEXT = script("divergences")
 NAMES = ("V", "jsd", "kl", "lk", "tv", "w1")
 SHORT = {"V": 0.0013, "jsd": 0.00065, "kl": 0.001, "lk": 0.001, "tv": 1e-9, "w1": 1e-9}
-"""What 400 steps may lack. V lacks 1/1600 for each unit of mass that stands alone, and less for the others."""
+"""What 400 steps may lack. V lacks 1/1600 for each unit of mass that stands alone, less for others."""
 
 
 def call(page, expression, *arguments, text=TEXT):
