@@ -1,5 +1,5 @@
-// Small mends: derivations stand on one left edge, formulas are set when they are needed, and what scrolls can be
-// reached by keyboard.
+// Small mends: derivations stand on one left edge, formulas are set when they are needed, what scrolls can be reached
+// by keyboard, and a link to a box or an equation of the page shows it before one follows it.
 "use strict";
 
 // Lines of a derivation stand on a common left edge; all other displays stay centred.
@@ -56,8 +56,43 @@ function reach() {
   }
 }
 
+// A copy of what a link of this page leads to, below the link, while it has the pointer or the focus. For the eye
+// alone: who listens follows the link.
+function previews() {
+  const article = document.querySelector(".bd-article"), tip = document.createElement("div");
+  if (!article) return;
+  tip.className = "gll-preview";
+  tip.setAttribute("aria-hidden", "true");
+  const hide = () => tip.remove();
+  const show = (event) => {
+    const link = event.target.closest?.('a.reference[href^="#"]');
+    if (!link || !article.contains(link)) return;
+    const at = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    const box = at?.closest(".gll-box, div.math");
+    if (!box || box.contains(link) || box.querySelector("mjx-lazy")) return; // its formulas are not set yet
+    const { top, bottom } = box.getBoundingClientRect();
+    if (top >= 0 && bottom <= innerHeight) return; // it is in view
+    const copy = box.cloneNode(true), place = link.getBoundingClientRect();
+    for (const node of [copy, ...copy.querySelectorAll("[id], [tabindex]")]) { node.removeAttribute("id"); node.removeAttribute("tabindex"); }
+    tip.replaceChildren(copy);
+    document.body.append(tip);
+    const left = Math.max(8, Math.min(place.left, innerWidth - tip.offsetWidth - 8));
+    const above = place.bottom + tip.offsetHeight + 8 > innerHeight && place.top > tip.offsetHeight + 8;
+    tip.style.left = `${scrollX + left}px`;
+    tip.style.top = `${scrollY + (above ? place.top - tip.offsetHeight - 8 : place.bottom + 8)}px`;
+  };
+  if (matchMedia("(hover: hover)").matches) {
+    article.addEventListener("pointerover", show);
+    article.addEventListener("pointerout", hide);
+  }
+  article.addEventListener("focusin", (event) => event.target.matches?.(":focus-visible") && show(event));
+  article.addEventListener("focusout", hide);
+  addEventListener("keydown", (event) => event.key === "Escape" && hide());
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   reach();
+  previews();
   addEventListener("resize", reach);
   for (const sidebar of document.querySelectorAll(".bd-sidebar-primary")) {
     sidebar.setAttribute("role", "complementary"); // the logo and the search stand in no landmark
