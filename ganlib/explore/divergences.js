@@ -206,7 +206,12 @@ function render({ model, el }) {
     for (const key of Object.keys(METERS)) Object.assign(root.dataset, { [`is${key}`]: is[key], [`be${key}`]: be[key] });
   }
 
-  const button = (label, act) => ({ ...press(() => label, act), when: (t) => t.mode === "atoms" }); // nothing moves by it
+  const agree = (t) => t.p.every((m, i) => m === t.q[i]), third = [1 / 3, 1 / 3, 1 / 3], none = [0, 0, 0];
+  function swap({ traits: t, put }) {
+    if (!agree(t)) return put("q", t.p);
+    put("p", [...third, ...none]);
+    put("q", [...none, ...third]);
+  }
   const fig = figure({ model, el }, {
     ask: "How far apart are two laws, and what can measure it?",
     style: LOOK,
@@ -214,8 +219,7 @@ function render({ model, el }) {
       choice("mode", "Which laws", { atoms: "six places", uniform: "U[0, 1] and U[θ, θ + 1]" }),
       slide("theta", (t) => `θ = ${fixed(t.theta, 2)}`, { min: -FAR, max: FAR, step: CELL }, (t) => t.mode !== "atoms"),
       slide("steps", (t) => `steps of D: ${t.steps}`, { min: 0, max: 400, step: 1 }),
-      button("q = p", (fig) => fig.put("q", fig.traits.p)),
-      button("apart", (fig) => { fig.put("p", [1, 1, 1, 0, 0, 0].map((m) => m / 3)); fig.put("q", [0, 0, 0, 1, 1, 1].map((m) => m / 3)); }),
+      { ...press((t) => (agree(t) ? "take p and q apart" : "make q equal p"), swap), when: (t) => t.mode === "atoms" }, // nothing moves
     ],
     panels: [" role='application' tabindex='0' class='gl-move'", " role='img'"].map((rest) => `<svg viewBox="0 0 ${W} ${H}"${rest}></svg>`),
     after: measures("divergence", [

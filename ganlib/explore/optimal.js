@@ -33,7 +33,7 @@ export const gap = (m, a) => total(m, (p, q, x) => {
 
 // ---------------------------------------------------------------- what is measured
 
-export const UNITS = 16, RATE = 0.05, EPS = 1e-3, MOST = 400, COARSE = 1 / 4, FINE = 1 / 32;
+export const UNITS = 12, RATE = 0.08, EPS = 1e-3, MOST = 300, COARSE = 1 / 4, FINE = 1 / 16;
 
 /** The logit of a discriminator with weights w = [w0, w1, then v, u, c of each unit]. */
 export function logit(w, x) {
@@ -131,16 +131,17 @@ function lawsPanel(t, w) {
   const best = PLACES.map((x) => [X(x), Y(p(t, x) / (p(t, x) + q(t, x)))]);
   const dense = PLACES.map((x) => p(t, x) + q(t, x) > 0.01);
   const bold = D.map(([x, y], i) => (dense[i] ? `${dense[i - 1] ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}` : "")).join("");
-  const area = (name, f) => {
+  const area = (name, f) =>
+    `<path d="${path(PLACES.map((x) => [X(x), Y(f(t, x))]))}L${X(VIEW)} ${Y(0)}L${X(-VIEW)} ${Y(0)}Z" class="law ${name}"/>`;
+  const hold = (name) => {
     const [x, y] = tip(t, name);
-    return `<path d="${path(PLACES.map((x) => [X(x), Y(f(t, x))]))}L${X(VIEW)} ${Y(0)}L${X(-VIEW)} ${Y(0)}Z" class="law ${name}"/>`
-      + dot(x, y, 7, `hold ${name}`) + word(x, y - 11, name, 'text-anchor="middle" font-style="italic"');
+    return dot(x, y, 7, `hold ${name}`) + word(x, y - 11, name, 'text-anchor="middle" font-style="italic"');
   };
   return [0, 0.5, 1].map((y) => line(L, Y(y), W - R, Y(y), "grid") + word(L - 6, Y(y) + 4, y || "0", 'text-anchor="end"')).join("") +
     [-4, -2, 0, 2, 4].map((x) => line(X(x), H - B, X(x), H - B + 4, "tick") + word(X(x), H - B + 16, fixed(x, 0), 'text-anchor="middle"')).join("") +
     word((L + W - R) / 2, H - 3, "x", 'text-anchor="middle"') + area("p", p) + area("q", q) +
     `<path d="${path(D)}" class="critic ghost"/><path d="${bold}" class="critic"/><path d="${path(best)}" class="derived"/>` +
-    word(L, T - 6, "densities, D and D*");
+    hold("p") + hold("q") + word(L, T - 6, "densities, D and D*");
 }
 
 function valuePanel(k, learn, best) {

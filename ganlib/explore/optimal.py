@@ -7,15 +7,15 @@ import traitlets as t
 from ganlib.explore import script
 from ganlib.explore.figure import CRITIC, FAKE, REAL, Figure, canvas
 
-REACH, COARSE, FINE = 10.0, 1 / 4, 1 / 32  # half the line; distance of places to learn from and to read at
-UNITS, RATE, EPS, MOST = 16, 0.05, 1e-3, 400
+REACH, COARSE, FINE = 10.0, 1 / 4, 1 / 16  # half the line; distance of places to learn from and to read at
+UNITS, RATE, EPS, MOST = 12, 0.08, 1e-3, 300
 
 
 class OptimalDiscriminator(Figure):
     """A discriminator that learns, drawn over ``D* = p / (p + q)`` (Goodfellow et al. 2014, proposition 1).
 
     The data has density p, one normal bump or two that stand 3 apart. The generator stands still and has a
-    normal density q. The discriminator's logit is a straight line plus 16 tanh units, or the line alone. It
+    normal density q. The discriminator's logit is a straight line plus 12 tanh units, or the line alone. It
     starts at ``D = 1/2`` and climbs ``V(D, G)`` by Adam on a grid of x: nothing is left to chance. The value
     it reaches stands beside that of the best one, ``-log 4 + 2 JSD(p, q)`` (theorems 3.1 and 4.1), and what
     it falls short of that beside the integral of ``(p + q) KL(D*, D)``, by line (3.4).
@@ -29,7 +29,7 @@ class OptimalDiscriminator(Figure):
         p_width: Standard deviation of the data, of each bump if there are two, 0.5 to 1.5.
         q_mean: Mean of the generator, -2 to 2.
         q_width: Standard deviation of the generator, 0.5 to 1.5.
-        steps: Steps of Adam that the discriminator has had, 0 to 400.
+        steps: Steps of Adam that the discriminator has had, 0 to 300.
         **kwargs: What ipywidgets takes.
 
     Raises:
