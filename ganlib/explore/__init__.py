@@ -12,6 +12,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 FIGURES = {
+    "AtomGame": "atoms",
     "ConditionalDigits": "digits",
     "CrossEntropy": "cross_entropy",
     "DiracGame": "game",

@@ -13,6 +13,7 @@ LOADER = Path(__file__).resolve().parents[2] / "book" / "_static" / "explore-loa
 
 
 EXAMPLES = {
+    "AtomGame": {},
     "ConditionalDigits": {},
     "CrossEntropy": {},
     "DiracGame": {},
