@@ -180,6 +180,7 @@ BREAKS = {
     "no name": (lambda nb: nb.cells[-1].metadata.mystnb.figure.pop("name"), "without a name"),
     "svg": (lambda nb: nb.cells[-1].outputs[0].data.update({"image/svg+xml": "<svg/>"}), "an SVG figure"),
     "widget without state": (widget, "a widget without stored state"),
+    "layers without a seed": (edited("1 + 1", "nn.Linear(1, 1)", -2), "draws weights that no seed decides"),
     "path of a machine": (machine, "path of one machine"),
     "other ids": (lambda nb: nb.cells[0].update(id="abc"), "canonical form"),
     "too large": (large, "MB, over 2 MB"),

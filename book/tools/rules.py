@@ -151,6 +151,14 @@ def widgets(nb: NotebookNode, name: str) -> Iterator[str]:
         yield "widget metadata without the key 'state', which GitHub does not render"
 
 
+def seeded_layers(nb: NotebookNode, name: str) -> Iterator[str]:
+    """``ganlib.nets`` draws its own weights from a seed; layers that a notebook makes draw them from torch."""
+    code = "\n".join(cell.source for cell in code_cells(nb))
+    found = re.search(r"\b(Discriminator|nn\.(Linear|Conv\w*|Embedding))\(", code)
+    if found and "torch.manual_seed(" not in code:
+        yield f"{found[0]}...) draws weights that no seed decides: call torch.manual_seed(seed) first"
+
+
 def no_machine(nb: NotebookNode, name: str) -> Iterator[str]:
     for cell in nb.cells:
         text = cell.source + json.dumps(
@@ -184,6 +192,7 @@ RULES = (
     pipes_in_mathematics,
     figures,
     widgets,
+    seeded_layers,
     no_machine,
     canonical_form,
 )

@@ -99,6 +99,7 @@ def planar(kind: str, plain: bool, steps: int, seed: int) -> dict[str, float]:
     mixture = {"ring": gaussian_ring, "grid": gaussian_grid}[kind]()
     width, depth, z_dim = NETWORKS["hidden"], NETWORKS["layers"], NETWORKS["z_dim"]
     G = mlp([z_dim, *[width] * depth, 2], seed=seed)
+    torch.manual_seed(seed)  # a Discriminator draws its last layer from here
     D = Discriminator(nn.Sequential(mlp([2, *[width] * depth], seed=seed + 1), nn.ReLU()), width)
     if plain:
         game = gan(G, D, nonsaturating, lr=(2e-4, 2e-4), betas=(0.5, 0.999), ema=0.0)
