@@ -152,7 +152,7 @@ def widgets(nb: NotebookNode, name: str) -> Iterator[str]:
 
 
 def seeded_layers(nb: NotebookNode, name: str) -> Iterator[str]:
-    """``ganlib.nets`` draws its own weights from a seed; layers that a notebook makes draw them from torch."""
+    """``ganlib.nets`` draws weights from a seed; layers that a notebook makes draw them from torch."""
     code = "\n".join(cell.source for cell in code_cells(nb))
     found = re.search(r"\b(Discriminator|nn\.(Linear|Conv\w*|Embedding))\(", code)
     if found and "torch.manual_seed(" not in code:

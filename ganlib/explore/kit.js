@@ -162,7 +162,7 @@ const FRAME = `
 .gl-fig input::-moz-range-thumb{width:20px;height:20px;border:0;border-radius:50%;background:var(--critic)}
 @media (forced-colors:active){.gl-fig input[type=range]{appearance:auto}}
 .gl-fig .gl-low{display:flex;flex-wrap:wrap;gap:.1rem 1.4rem;align-items:center;margin:.5rem 0}
-.gl-fig .gl-slide{gap:.8rem;min-height:2.4rem;flex:1 1 20rem}
+.gl-fig .gl-slide{gap:.8rem;min-height:2.4rem;flex:1 1 17rem}
 .gl-fig sub{font-size:.72em}.gl-fig .gl-slide span{min-width:9.5em;font-variant-numeric:tabular-nums}
 .gl-fig .gl-slide input{flex:1;min-width:0;height:1.6rem}
 .gl-fig :focus-visible{outline:2px solid var(--real);outline-offset:3px;border-radius:3px}
