@@ -195,6 +195,8 @@ export function figure({ model, el }, { ask, style = "", controls = [], panels, 
   const fig = { id: `gl-${Math.random().toString(36).slice(2)}`, root }; // two figures on a page must not share buttons
   root.className = "gl-fig";
   root.setAttribute("role", "group");
+  // JupyterLab would take the arrow keys from what has the focus, unless that says no.
+  root.addEventListener("focusin", (e) => e.target.setAttribute("data-lm-suppress-shortcuts", "true"));
   root.setAttribute("aria-labelledby", `${fig.id}-ask`);
   root.innerHTML = `<style>${FRAME}${style}</style><p class="gl-ask" id="${fig.id}-ask">${ask}</p><div class="gl-top"></div>
 <div class="gl-panels" style="--columns:${panels.length}">${panels.join("")}</div><div class="gl-low"></div>
