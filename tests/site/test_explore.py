@@ -1,8 +1,10 @@
 """Every live figure on a page of its own, from file://: phone, dark, paper, keyboard, axe, weight."""
 
 import re
-from functools import cache
+from functools import cache, partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from threading import Thread
 
 import figures
 import pytest
@@ -32,6 +34,36 @@ def test_it_mounts_in_place_of_the_still_picture(visit, name):
     assert not place.locator("img").is_visible()
     assert place.locator("figcaption").is_visible()
     assert len(page.locator(".gl-say").inner_text()) > 40
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A folder that a server shows, and its address."""
+    handler = partial(QuietHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield tmp_path, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@everyone
+def test_it_runs_from_a_server_too(browser, served, name):
+    folder, address = served
+    figures.write(folder, figure(name))
+    page, bad = browser.new_page(), []
+    page.on("console", lambda m: bad.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: bad.append(str(e)))
+    page.on("request", lambda r: None if r.url.startswith((address, "blob:", "data:")) else bad.append(r.url))
+    page.goto(f"{address}/page.html")
+    page.locator(".gl-live[data-ready]").first.wait_for()
+    assert len(page.locator(".gl-say").inner_text()) > 40
+    page.close()
+    assert bad == []
 
 
 @everyone
