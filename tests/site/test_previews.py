@@ -39,7 +39,8 @@ def test_a_preview_comes_with_the_pointer_and_with_the_focus(chapter):
     chapter.mouse.move(2, 2)
     preview.wait_for(state="detached")
     link.evaluate(
-        "l => { const all = [...document.querySelectorAll('a[href], button')]; all[all.indexOf(l) - 1].focus(); }"
+        """l => { const all = [...document.querySelectorAll("a[href], button")];
+            all[all.indexOf(l) - 1].focus(); }"""
     )
     chapter.keyboard.press("Tab")
     preview.wait_for()
