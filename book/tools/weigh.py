@@ -78,18 +78,17 @@ def table(after: Path, before: Path | None) -> dict:
             if new is None:
                 raise SystemExit(f"{after} has no {page}.html: run make book")
             row = {"page": name, "before, kB": round(old["kB"]) if old else "–", "now, kB": round(new["kB"])}
-            rows.append(
-                row | {"our scripts and weights, kB": round(new["ours"]), "ready, ms": round(new["ms"])}
-            )
+            row |= {"compressed, kB": round(new["sent"]), "our scripts and weights, kB": round(new["ours"])}
+            rows.append(row | {"ready, ms": round(new["ms"])})
         browser.close()
     return {
         "title": "What pages weigh, from the disk",
         "columns": list(rows[0]),
         "rows": rows,
         "note": "Everything that a page asks for, MathJax and fonts included: as it lies on the disk, and "
-        "with its text compressed as a server would send it. A page without formulas asks for no MathJax. Ready: "
-        "the median of three visits in headless Chromium. Before: the book with one live figure and the "
-        "theme's icon script; a dash is a page that it did not have.",
+        "with its text compressed as a server would send it. A page without formulas asks for no MathJax. "
+        "Ready: the median of three visits in headless Chromium. Before: the book with one live figure and "
+        "the theme's icon script; a dash is a page that it did not have.",
         "provenance": {"command": "python book/tools/weigh.py --before OLD/_build/html"}
         | ({"OLD at": _commit(before)} if before else {}),
     }
