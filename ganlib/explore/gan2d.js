@@ -273,12 +273,12 @@ export function say(game, s, seen) {
 
 const SIZE = 640, VIEW = 2.8, px = (v) => ((v + VIEW) / (2 * VIEW)) * SIZE, py = (v) => SIZE - px(v);
 const REAL = [0, 114, 178], FAKE = [213, 94, 0]; // in a picture; strokes take the page's colours
-const SHEET = 56;
+const SHEET = 44;
 const sheet = Float64Array.from({ length: 2 * SHEET * SHEET }, (_, k) => {
   const cell = k >> 1, at = (i) => -VIEW + ((i + 0.5) * 2 * VIEW) / SHEET;
   return k & 1 ? -at(Math.floor(cell / SHEET)) : at(cell % SHEET);
 });
-const GRID = arc(13, (t) => -2.4 + 4.8 * t), FINE = arc(41, (t) => -2.4 + 4.8 * t);
+const GRID = arc(13, (t) => -2.4 + 4.8 * t), FINE = arc(25, (t) => -2.4 + 4.8 * t);
 const WIRES = Float64Array.from([...GRID.flatMap((a) => FINE.flatMap((b) => [a, b])), ...GRID.flatMap((a) => FINE.flatMap((b) => [b, a]))]);
 
 function heat(context, game, s, small) {
