@@ -420,7 +420,7 @@ function render({ model, el }) {
         [`${game.modes ? `${seen.modes} modes, ` : ""}${fixed(seen.quality, 3)}`, `${game.modes ? `${game.centres.length} modes, ` : ""}${game.centres.length > 30 ? "about 1" : "0.989"}`]];
       rows.flat().forEach((text, i) => { cells[i].textContent = text; });
       sentence.textContent = say(game, s, seen);
-      note.textContent = `${entropic ? "" : "This loss does not make D's output a log-ratio, so the first two rows do not measure what it plays for. "}Both laws are blurred by ${BLUR} for the first two rows. Derived: Theorem 10.1 on a lattice, ${"log 4 − 2 JSD + 2 E KL(D* ‖ D)"}; the JSD itself; real points. Dashed: D* = 1/2.`;
+      note.textContent = `${entropic ? "" : "This loss does not make D's output a log-ratio, so the first two rows do not measure what it plays for. "}Both laws are blurred by ${BLUR} for the first two rows. Derived, as in chapter 10: log 4 − 2 JSD + 2 E KL(D* ‖ D) on a lattice; the JSD itself; real points. Dashed: D* = 1/2.`;
       Object.assign(root.dataset, { loss: seen.loss, derived: seen.derived, jsd: seen.jsd, rounds: game.rounds });
     }
     const style = getComputedStyle(root), colour = (name) => (name === "currentColor" ? style.color : style.getPropertyValue(name));
