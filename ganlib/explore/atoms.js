@@ -45,31 +45,28 @@ export const threshold = ({ K, eta, order }) => (4 * eta) / (order === "alternat
 export function derived({ K, eta, kappa, order }) {
   const x = kappa / (2 * K), y = eta / (2 * K), both = order === "alternating";
   const trace = 2 - x - (both ? x * y : 0), det = 1 - x + (both ? 0 : x * y), d = trace * trace - 4 * det;
-  return d < 0 // Infinity: no turn
+  return d < -1e-12 // at the threshold d is zero but for rounding
     ? { factor: Math.sqrt(det), period: (2 * Math.PI) / Math.atan2(Math.sqrt(-d), trace) }
-    : { factor: (trace + Math.sqrt(d)) / 2, period: Infinity };
+    : { factor: (trace + Math.sqrt(Math.max(0, d))) / 2, period: Infinity };
 }
 
 /**
- * The same, measured: the game played with two atoms a millionth apart, drawn back there after every round. With
- * w and b the halves of the differences of their u and a, a turn is two changes of sign of w. The factor is read
- * off b where w is 0, or else in the long run.
+ * The same, measured: the game played with two atoms a millionth apart. The first has w more than the equilibrium and
+ * the logit b, the second as much less; w and b are drawn back after every round. A turn is two changes of sign of w,
+ * and the factor is read off b where w is 0. If the direction of (w, b) comes to rest, nothing turns.
  */
 export function measured(s, most = 12000) {
-  const near = 1e-6, zeros = [], pair = (v) => (v[0] - v[1]) / 2;
-  let u = Array(s.K).fill(0), a = Array(s.K).fill(0), far = 0, middle = 0;
-  [u[0], u[1]] = [near, -near];
+  const near = 1e-6, zeros = [], rest = Array(s.K - 2).fill(0), half = ([p, q]) => (p - q) / 2;
+  let w = near, b = 0, far = 0, grown = 1;
   for (let n = 0; n < most && (n < 900 || zeros.length < 8); n++) {
-    const z = round(s, { u, a }), [w, b, v, c] = [pair(u), pair(a), pair(z.u), pair(z.a)];
+    const z = round(s, { u: [w, -w, ...rest], a: [b, -b, ...rest] }), v = half(z.u), c = half(z.a);
     if (w * v < 0) zeros.push([n + w / (w - v), far + Math.log(Math.abs((b * v - c * w) / (v - w)))]);
-    const scale = near / Math.hypot(v, c);
-    far -= Math.log(scale / near) + Math.log(near);
-    if (n + 1 === most / 2) middle = far;
-    const shift = z.u.reduce((s, e) => s + e) / s.K; // of all u, which changes nothing: drawn back, it would grow
-    u = z.u.map((e) => (e - shift) * scale);
-    a = z.a.map((e) => e * scale);
+    grown = Math.hypot(v, c) / Math.hypot(w, b);
+    if (Math.abs(w * c - b * v) < 1e-9 * near * near * grown) break;
+    far += Math.log(grown);
+    [w, b] = [v / grown, c / grown];
   }
-  if (zeros.length < 2) return { factor: Math.exp((far - middle) / (most / 2)), period: Infinity };
+  if (zeros.length < 2) return { factor: grown, period: Infinity };
   const [[t0, l0], [t1, l1]] = [zeros[0], zeros.at(-1)];
   return { factor: Math.exp((l1 - l0) / (t1 - t0)), period: (2 * (t1 - t0)) / (zeros.length - 1) };
 }
