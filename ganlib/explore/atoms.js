@@ -71,14 +71,16 @@ export function measured(s, most = 12000) {
   return { factor: Math.exp((l1 - l0) / (t1 - t0)), period: (2 * (t1 - t0)) / (zeros.length - 1) };
 }
 
+const long = (period) => (period < 100 ? show(period) : whole(Math.round(period)));
+
 /** The sentence below the picture. */
 export function say(s, count, { factor, period }) {
   const turns = period < Infinity, edge = threshold(s);
   const fate =
     count ? `the mass hops: the lead passes on ${count === 1 ? "once" : `${whole(count)} times`} in ${whole(s.rounds)} rounds` :
     turns ? `the mass oscillates and settles: no hop in ${whole(s.rounds)} rounds` : `the mass settles: no hop in ${whole(s.rounds)} rounds`;
-  const way = turns ? `goes round, ${show(period)} rounds to a turn` : "does not go round";
-  return `${s.order === "alternating" ? "Alternating" : "Simultaneous"} steps, κ = ${show(s.kappa)}, η = ${show(s.eta)}: ${fate}. ` +
+  const way = turns ? `goes round, ${long(period)} rounds to a turn` : "does not go round";
+  return `${s.order === "alternating" ? "Alternating" : "Simultaneous"} steps, κ = ${fixed(s.kappa, 2)}, η = ${fixed(s.eta, 2)}: ${fate}. ` +
     `Close to the equilibrium the game ${way}, and a round multiplies the distance by ${fixed(factor, 4)}. It turns only for κ below ${show(edge)}.`;
 }
 
@@ -114,8 +116,8 @@ function barsPanel(s, q, a, n, reach) {
   return [0, 1].map((v) => line(L, Y(v), W - R, Y(v), "grid") + word(L - 7, Y(v) + 4, v || "0", 'text-anchor="end"')).join("") +
     q.map((v, i) => bar(i, low, Y(v), "full") + bar(i, zero, Z(a[i]), "logit") + word(X(i) + 0.32 * wide, H - 3, i + 1, 'text-anchor="middle"')).join("") +
     line(L, Y(1 / s.K), W - R, Y(1 / s.K), "even") + line(L, zero, W - R, zero, "tick") +
-    word(L - 7, Z(reach) + 4, show(reach), 'text-anchor="end"') + word(L - 7, zero + 4, "0", 'text-anchor="end"') +
-    word(L - 7, Z(-reach) + 4, show(-reach), 'text-anchor="end"') +
+    word(L - 7, Z(reach) + 4, reach, 'text-anchor="end"') + word(L - 7, zero + 4, "0", 'text-anchor="end"') +
+    word(L - 7, Z(-reach) + 4, fixed(-reach, 0), 'text-anchor="end"') +
     word(L, T - 9, `round ${whole(n)}: mass q above, logits a below`);
 }
 
@@ -152,7 +154,7 @@ function render({ model, el }) {
       game = points(s);
       masses = game.map(({ u }) => softmax(u));
       reach = Math.max(1, Math.ceil(Math.max(...game.map(({ a }) => Math.max(...a.map(Math.abs))))));
-      const is = measured(s), be = derived(s), count = hops(masses), turn = ({ period }) => (period < Infinity ? show(period) : "none");
+      const is = measured(s), be = derived(s), count = hops(masses), turn = ({ period }) => (period < Infinity ? long(period) : "none");
       left.innerHTML = lanesPanel(s, game, masses) + "<g></g>";
       left.setAttribute("aria-label", `Mass of ${s.K} atoms and the discriminator’s answer over ${whole(s.rounds)} rounds; hops: ${count}.`);
       right.innerHTML = factorPanel(s, is);
@@ -187,7 +189,7 @@ function render({ model, el }) {
       }),
     ],
     panels: [[TALL, " class='gl-drag'"], [H, ""], [H, ""]].map(([h, cls]) => `<svg viewBox="0 0 ${W} ${h}" role="img"${cls}></svg>`),
-    after: measures("near the end", ["factor of a round", "rounds for a turn"]),
+    after: measures("one round", ["factor of the distance", "rounds for a turn"]),
     also: ["tilt"],
     draw,
   });

@@ -10,7 +10,7 @@ import torch
 from figures import close
 
 from ganlib.explore import AtomGame, script
-from ganlib.explore.atoms import ORDERS
+from ganlib.explore.atoms import ORDERS, TILT
 
 TEXT = script("atoms")
 KEYS = ("K", "eta", "kappa", "order", "lead", "tilt", "rounds")
@@ -92,6 +92,16 @@ def test_the_threshold_is_that_of_theorem_9_2(sheet):
             s = settings(AtomGame(order=order, kappa=factor * edge))
             assert math.isclose(call(sheet, "m.threshold(x[0])", s), edge)
             assert (call(sheet, "m.measured(x[0]).period < Infinity", s)) is turns
+
+
+def test_it_hops_as_often_as_chapter_9_says(sheet):
+    """Its start and its four counts; its steps are shorter, 4,000 rounds for 1,600 here."""
+    rng = torch.Generator().manual_seed(0)
+    start = torch.randn(8, generator=rng, dtype=torch.float64) / 2
+    torch.testing.assert_close(torch.tensor(TILT, dtype=start.dtype), start, atol=1e-6, rtol=0)
+    games = [settings(AtomGame(kappa=kappa, rounds=1600)) for kappa in (0.02, 0.1, 0.5, 2.0)]
+    count = "x.map(s => m.hops(m.points(s).map(({ u }) => m.softmax(u))))"
+    assert call(sheet, count, *games) == [13, 6, 3, 0]
 
 
 def test_at_the_threshold_itself_nothing_turns(sheet):
