@@ -139,7 +139,8 @@ export function say(s, { logit, derived }, logits) {
 
 // ---------------------------------------------------------------- drawing
 
-const BIG = 336, CELL = 84, LINE = 22, ROWS = { "ten digits": "ten digits", "along the noise": "along the noise", "between digits": "between digits" };
+const BIG = 336, CELL = 84, LINE = 22;
+const ROWS = Object.fromEntries(["ten digits", "along the noise", "between digits"].map((name) => [name, name]));
 
 function paint(context, image, x, y, size, small) {
   const picture = small.getContext("2d").createImageData(28, 28);
@@ -152,7 +153,6 @@ function paint(context, image, x, y, size, small) {
 const LOOK = `
 .gl-fig canvas{max-width:336px}.gl-fig .gl-ten{max-width:430px}`;
 const KEYS = ["digit", "other", "mix", "seed_A", "seed_B", "way", "coordinate", "push", "row"];
-const TEN = Object.fromEntries(Array.from({ length: 10 }, (_, k) => [k, String(k)]));
 
 function render({ model, el }) {
   const text = model.get("_weights") || document.querySelector('script[data-explore-asset="digits"]')?.textContent;
@@ -179,7 +179,7 @@ function render({ model, el }) {
     });
     const each = (performance.now() - start) / 10;
     left.setAttribute("aria-label", `A generated image: ${whom(s)}, ${Math.round(100 * s.way)}% of the way from noise A to noise B.`);
-    right.setAttribute("aria-label", `${ROWS[s.row]}: ten generated images. D's logits are ${logits.map((a) => fixed(a, 2)).join(", ")}.`);
+    right.setAttribute("aria-label", `${s.row}: ten generated images. D's logits are ${logits.map((a) => fixed(a, 2)).join(", ")}.`);
     now.measured.forEach((v, i) => { cells[2 * i].textContent = show(v); cells[2 * i + 1].textContent = show(now.derived[i]); });
     sentence.textContent = say(s, now, logits);
     note.innerHTML = `<span class="gl-time">${fixed(each, 1)}</span> ms for an image and its logit here. The logit of D stands below each image; a discriminator that cannot tell says 0.`;

@@ -173,7 +173,7 @@ const LOOK = `
 .gl-fig .need{stroke-dasharray:4 2;stroke-width:2}
 .gl-fig .track{fill:none;stroke:currentColor;stroke-opacity:.35}.gl-fig .fill{fill:var(--critic)}.gl-fig .fill.way,.gl-fig .at.w1{fill:var(--other)}
 .gl-fig .at.jsd{fill:var(--critic)}.gl-fig .at.tv{fill:none;stroke:currentColor;stroke-width:1.6}.gl-fig .at.now{stroke:currentColor;stroke-width:1.4}
-.gl-fig .gl-slide{min-width:0}.gl-fig tbody :is(td,th) small{white-space:normal}`;
+.gl-fig tbody :is(td,th) small{white-space:normal}`;
 
 const FORMULAS = {
   atoms: ["−log 4 + 2 JSD", "½ KL(p‖m) + ½ KL(q‖m)", "Σ p log p/q", "Σ q log q/p", "½ Σ |p − q|", "Σ |F − G|"],

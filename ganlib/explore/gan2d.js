@@ -90,11 +90,11 @@ export const PENALTIES = {
   none: null,
   R1: { half: true, at: (x) => x, by: () => 2 },
   R2: { half: true, at: (x, fake) => fake, by: () => 2 },
-  "gradient penalty": { at: between2, by: (n) => toOne(n, n - 1) },
-  "one-sided": { at: between2, by: (n) => toOne(n, Math.max(0, n - 1)) },
+  "gradient penalty": { at: onTheWay, by: (n) => toOne(n, n - 1) },
+  "one-sided": { at: onTheWay, by: (n) => toOne(n, Math.max(0, n - 1)) },
   DRAGAN: { at: (x, fake, u) => x.map((v) => v + NEAR * normal(u)), by: (n) => toOne(n, n - 1) },
 };
-function between2(x, fake, u) {
+function onTheWay(x, fake, u) {
   const out = new Float64Array(x.length);
   for (let i = 0; i < x.length; i += 2) {
     const t = u();
@@ -227,9 +227,13 @@ export function pointMass(x) {
 }
 
 const LOG2 = Math.log(2);
-/** JSD of two lists of masses, and twice the mean divergence of the coins p/(p+q) from those of the logits. */
-export function compare(p, q, logits) {
-  let jsd = 0, gap = 0;
+/**
+ * JSD of two lists of masses, and twice the mean divergence of the coins p/(p+q) from those of the logits. Mass of
+ * q that lies beyond the lattice is alone there; `far` is the mean loss of D on it.
+ */
+export function compare(p, q, logits, far = 0) {
+  const lost = Math.max(0, 1 - q.reduce((a, b) => a + b));
+  let jsd = (lost * LOG2) / 2, gap = lost * far;
   for (let i = 0; i < p.length; i++) {
     const s = p[i] + q[i];
     if (!(s > 0)) continue;
@@ -247,7 +251,9 @@ export function look(game, n = 3000) {
   const blurred = (x) => game.D.forward(x.map((v) => v + BLUR * normal(u)), n);
   const mean = (a, f) => a.reduce((s, v) => s + f(v), 0) / n;
   const loss = mean(blurred(real), (a) => softplus(-a)) + mean(blurred(fake), softplus);
-  const { jsd, gap } = compare(p, q, logits), near = new Set();
+  const gone = fake.filter((_, i) => Math.max(Math.abs(fake[i & ~1]), Math.abs(fake[i | 1])) > EDGE);
+  const far = gone.length && game.D.forward(gone, gone.length / 2).reduce((s, a) => s + softplus(a), 0) / (gone.length / 2);
+  const { jsd, gap } = compare(p, q, logits, far), near = new Set();
   let good = 0;
   for (let k = 0; k < n; k++) {
     let best = Infinity, mode = 0;
@@ -435,20 +441,7 @@ function render({ model, el }) {
 
   const on = (count) => (fig) => fig.put("rounds", model.get("rounds") + count);
   const button = (label, act) => ({ ...press(label, act), when: null });
-  const rate = (key, name) => ({
-    ...slide(key, (t) => `${name} ${t[key]}`, { min: 0, max: RATES.length - 1, step: 1 }),
-    build(fig) {
-      const box = slide(key, () => "", {}).build({ put: (k, i) => fig.put(k, RATES[i]) });
-      return box;
-    },
-    show(box, t) {
-      const i = RATES.reduce((b, r, k) => (Math.abs(Math.log(r / t[key])) < Math.abs(Math.log(RATES[b] / t[key])) ? k : b), 0);
-      Object.assign(box.lastChild, { min: 0, max: RATES.length - 1, step: 1, value: i });
-      box.lastChild.setAttribute("aria-valuetext", `${name} ${t[key]}`);
-      box.firstChild.textContent = `${name} ${t[key]}`;
-    },
-  });
-
+  const rate = (key, name) => slide(key, (t) => `${name} ${t[key]}`, RATES);
   const fig = figure({ model, el }, {
     ask: "A GAN in the plane, training here and now",
     style: LOOK,

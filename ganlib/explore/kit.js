@@ -90,19 +90,21 @@ export const pick = (key, label, options, when) => ({
   show: (box, t) => { box.lastChild.value = t[key]; },
 });
 
-/** A slider. `text(t)` names its position for eye and ear; `range` is { min, max, step }, or a function of t. */
+const nearest = (list, v) => list.reduce((best, e, i) => (Math.abs(e - v) < Math.abs(list[best] - v) ? i : best), 0);
+
+/** A slider. `text(t)` names its position for eye and ear; `range` is { min, max, step }, a function of t, or a list of values. */
 export const slide = (key, text, range, when) => ({
   key, when,
   build(fig) {
     const box = document.createElement("label");
     box.className = "gl-slide";
     box.innerHTML = `<span></span><input type="range">`;
-    box.lastChild.addEventListener("input", (e) => fig.put(key, Number(e.target.value)));
+    box.lastChild.addEventListener("input", ({ target: { value } }) => fig.put(key, Array.isArray(range) ? range[value] : Number(value)));
     return box;
   },
   show(box, t) {
-    const name = text(t);
-    Object.assign(box.lastChild, typeof range === "function" ? range(t) : range, { value: t[key] });
+    const name = text(t), list = Array.isArray(range) && { min: 0, max: range.length - 1, step: 1, value: nearest(range, t[key]) };
+    Object.assign(box.lastChild, list || { ...(typeof range === "function" ? range(t) : range), value: t[key] });
     box.lastChild.setAttribute("aria-valuetext", name.replace(/<[^>]*>/g, ""));
     box.firstChild.innerHTML = name;
   },
@@ -162,7 +164,7 @@ const FRAME = `
 .gl-fig input::-moz-range-thumb{width:20px;height:20px;border:0;border-radius:50%;background:var(--critic)}
 @media (forced-colors:active){.gl-fig input[type=range]{appearance:auto}}
 .gl-fig .gl-low{display:flex;flex-wrap:wrap;gap:.1rem 1.4rem;align-items:center;margin:.5rem 0}
-.gl-fig .gl-slide{gap:.8rem;min-height:2.4rem;flex:1 1 17rem}
+.gl-fig .gl-slide{gap:.8rem;min-width:0;min-height:2.4rem;flex:1 1 17rem}
 .gl-fig sub{font-size:.72em}.gl-fig .gl-slide span{min-width:9.5em;font-variant-numeric:tabular-nums}
 .gl-fig .gl-slide input{flex:1;min-width:0;height:1.6rem}
 .gl-fig :focus-visible{outline:2px solid var(--real);outline-offset:3px;border-radius:3px}

@@ -159,7 +159,7 @@ function valuePanel(k, learn, best) {
 const LOOK = `
 .gl-fig .law{fill-opacity:.16;stroke-width:1.4}.gl-fig .law.p{fill:var(--real);stroke:var(--real)}.gl-fig .law.q{fill:var(--fake);stroke:var(--fake)}
 .gl-fig .hold.p{fill:var(--real)}.gl-fig .hold.q{fill:var(--fake)}.gl-fig .point{fill:var(--critic)}
-.gl-fig .gl-slide{min-width:0}.gl-fig .gl-slide span{min-width:10.6em}.gl-fig td small{white-space:normal}`;
+.gl-fig .gl-slide span{min-width:10.6em}.gl-fig td small{white-space:normal}`;
 const KEYS = ["data", "critic", "p_mean", "p_width", "q_mean", "q_width"];
 
 function render({ model, el }) {

@@ -246,9 +246,8 @@ function render({ model, el }) {
   const lift = (i, v) => fig.put("heights", model.get("heights").map((y, j) => (j === i ? inside(v, 1) : y)));
   const height = (y) => ((FLOOR - y) / SIDE) * 2 * REACH - REACH;
   let held = -1; // the control point under the pointer, or none: then it moves x
-  fig.panels[0].addEventListener("pointerdown", () => { held = -2; });
-  drag(fig.panels[0], (a, b) => {
-    if (held === -2) {
+  drag(fig.panels[0], (a, b, first) => {
+    if (first) {
       held = model.get("heights").findIndex((y, i) => Math.hypot(X(i - 2) - a, Y(y) - b) < 16);
       if (held >= 0) fig.put("point", held);
     }

@@ -143,6 +143,19 @@ def _lines(path: str) -> list[str]:
     return Path(path).read_text().splitlines() if Path(path).exists() else []
 
 
+def options_of(doc: str, rounds: dict[str, tuple[int, str]], n: int = N) -> argparse.Namespace:
+    """What a script of several seeds is asked for: seeds, lanes, its rounds by name, images judged, data."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--lanes", type=int, default=2, help="processes at a time")
+    for name, (default, what) in rounds.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help=what)
+    parser.add_argument("--n", type=int, default=n, help="images judged")
+    parser.add_argument("--data", default="full", help="or 5k, which needs no download")
+    return parser.parse_args()
+
+
 def store(name: str, table: Record) -> None:
     path = RESULTS / f"{name}.json"
     part = path.with_suffix(".part")

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import argparse
 import copy
-import os
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from bench import Record, provenance, store
+from bench import Record, options_of, provenance, store
 
 BRANCHES = {
     "as before": 1.0,
@@ -95,17 +94,8 @@ def table(options: argparse.Namespace) -> Record:
 
 
 def main() -> None:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--lanes", type=int, default=2, help="processes at a time")
-    parser.add_argument("--before", type=int, default=2_000, help="rounds of the recipe")
-    parser.add_argument("--after", type=int, default=400, help="rounds of each branch")
-    parser.add_argument("--n", type=int, default=10_000, help="images judged")
-    parser.add_argument("--data", default="full", help="or 5k")
-    store("collapse", table(parser.parse_args()))
+    rounds = {"before": (2_000, "rounds of the recipe"), "after": (400, "rounds of each branch")}
+    store("collapse", table(options_of(__doc__, rounds)))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,16 @@
 """Ways to tell a discriminator the label, on the full MNIST: `python tests/benchmarks/conditional.py`.
 
 The recipe with each of the ways of ganlib.cgan, and with the label hidden from D, for equal rounds. Whether
-an image is what was asked for is said by digit-net and by a referee that was trained apart from it.
+an image is what was asked for is said by digit-net and, on the full MNIST, by a referee trained apart.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
-from bench import Record, provenance, store
+from bench import Record, options_of, provenance, store
 
 HIDDEN = "label hidden from D"
 
@@ -115,16 +114,7 @@ def table(options: argparse.Namespace) -> Record:
 
 
 def main() -> None:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--lanes", type=int, default=2, help="processes at a time")
-    parser.add_argument("--steps", type=int, default=4_000, help="rounds of each run")
-    parser.add_argument("--n", type=int, default=10_000, help="images judged")
-    parser.add_argument("--data", default="full", help="or 5k, without the referee")
-    store("conditional", table(parser.parse_args()))
+    store("conditional", table(options_of(__doc__, {"steps": (4_000, "rounds of each run")})))
 
 
 if __name__ == "__main__":

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import statistics
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
-from bench import RESULTS, ROOT, Record, provenance, store
+from bench import RESULTS, ROOT, Record, options_of, provenance, store
 
 RATES_G = (2.5e-4, 1e-3, 4e-3, 1.6e-2, 6.4e-2)
 RATES_D = (1.25e-4, 5e-4, 2e-3, 8e-3, 3.2e-2)
@@ -165,16 +164,7 @@ def draw(runs: dict[tuple, Record], seeds: int, path) -> None:
 
 
 def main() -> None:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--lanes", type=int, default=2, help="processes at a time")
-    parser.add_argument("--seen", type=int, default=19_200, help="images that each run sees")
-    parser.add_argument("--n", type=int, default=5_000, help="images judged")
-    parser.add_argument("--data", default="full", help="or 5k")
-    options = parser.parse_args()
+    options = options_of(__doc__, {"seen": (19_200, "images that each run sees")}, n=5_000)
     found, runs = tables(options)
     for name, table in found.items():
         store(name, table)

@@ -139,6 +139,24 @@ def test_the_loss_on_fresh_points_is_theorem_10_1(sheet, data, rounds):
     assert abs(off["loss"] - off["derived"]) > 0.03
 
 
+AWAY = """(() => { const game = new m.Game(x[0]); game.G.params.at(-1).fill(x[1]);
+    const { p, q, logits, ...seen } = m.look(game, 12000); return seen; })()"""
+
+
+def test_points_beyond_the_lattice_count(sheet):
+    """A generator that escapes is as far away as can be, and D's loss on it is part of D's loss."""
+    state = Gan2D().stored()
+    gone = figures.call(sheet, TEXT, AWAY, state, 6.0)
+    assert math.isclose(gone["jsd"], math.log(2), rel_tol=1e-6)
+    assert abs(gone["loss"] - gone["derived"]) < 0.03
+    half = figures.call(sheet, TEXT, AWAY, state, 3.2)
+    assert abs(half["loss"] - half["derived"]) < 0.03
+    text = broken("let jsd = (lost * LOG2) / 2, gap = lost * far", "let jsd = 0, gap = 0")
+    lost = figures.call(sheet, text, AWAY, state, 6.0)
+    assert lost["jsd"] < 0.4
+    assert abs(lost["loss"] - lost["derived"]) > 0.1
+
+
 def test_modes_are_counted_as_in_ganlib(sheet):
     figure = Gan2D(penalty="R1", gamma=0.1)
     seen = figures.call(sheet, TEXT, LOOK, figure.stored(), 400, 3000)
