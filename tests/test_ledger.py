@@ -7,11 +7,11 @@ import io
 import json
 import re
 import shutil
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import gll_ledger
 import pytest
 import sympy as sp
 from docutils import nodes
@@ -20,8 +20,6 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-import gll_ledger  # noqa: E402
 
 PATH = ROOT / "book" / "claims.json"
 DATA = gll_ledger.read_claims(PATH)

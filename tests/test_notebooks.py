@@ -337,6 +337,8 @@ def test_used_files_follow_imports(tmp_path: Path) -> None:
         "features.py": "WEIGHTS = 'digit-net.safetensors'\n",
         "derive/__init__.py": "from . import logs\n",
         "derive/logs.py": "",
+        "explore/__init__.py": "",
+        "explore/atoms.py": "from ganlib import game",
         "digit-net.safetensors": "",
         "gan-mnist.safetensors": "",
     }
@@ -357,6 +359,8 @@ def test_used_files_follow_imports(tmp_path: Path) -> None:
         "digit-net.safetensors",
         "gan-mnist.safetensors",
     }, "what the package imports when it is called belongs to the caller alone"
+    live = {"__init__.py", "explore/__init__.py", "explore/atoms.py", "game.py", "nets.py"}
+    assert used("from ganlib.explore import AtomGame\n\nAtomGame()") == live, "figures are imported by name"
     assert used("from ganlib.derive import line") == {"__init__.py", "derive/__init__.py", "derive/logs.py"}
 
 

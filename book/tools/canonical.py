@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from ganlib.explore import strip_esm
+from ganlib.explore import FIGURES, strip_esm
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
@@ -179,6 +179,8 @@ def used(code: str, package: Path = ROOT / "ganlib") -> list[Path]:
     if "pretrained(" in code:  # which the package imports when it is called
         queue.append(("import ganlib.shipped", None))
         found.update(p for p in data if p.stem in code)
+    if "ganlib.explore import" in code:  # its figures come by name
+        queue += [(f"import ganlib.explore.{FIGURES[name]}", None) for name in FIGURES if f"{name}(" in code]
     while queue:
         text, here = queue.pop()
         for module in _imports(text, here, package):

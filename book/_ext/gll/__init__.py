@@ -12,7 +12,8 @@ alike. This extension gives the book's copy its dress:
   address.
 * `cards`: a link to a page has a title, a sentence and a picture where people share links.
 * `live`: ``{explore}`` puts a live figure on a page that no notebook makes.
-* `repairs`: what the theme gets wrong (scripts from outside, duplicate scripts, dead weight).
+* `repairs`: what the theme gets wrong (scripts from outside, duplicate scripts).
+* `weight`: what no reader needs is left out of the built folder.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import boxes, cards, lines, live, papers, references, repairs
+from . import boxes, cards, lines, live, papers, references, repairs, weight
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register every part of the extension."""
-    for part in (references, lines, boxes, papers, live, cards, repairs):
+    for part in (references, lines, boxes, papers, live, cards, repairs, weight):
         part.setup(app)
     return {"version": "1", "env_version": 4, "parallel_read_safe": True, "parallel_write_safe": True}

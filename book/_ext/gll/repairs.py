@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +71,6 @@ def embed_figures(
             app.add_js_file("explore-loader.js", loading_method="defer")
 
 
-ICONS = re.compile(r'<script[^>]*scripts/fontawesome\.js[^>]*></script>\s*')
-
-
 def with_new_static(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
@@ -90,24 +85,6 @@ def with_new_static(
     return []
 
 
-def drop_dead_weight(app: Sphinx, error: Exception | None) -> None:
-    """Source maps are 3 MB that no reader loads; the vendored read-me is for the repository.
-
-    The theme draws its dozen icons twice: as a font of 0.16 MB, and by a script of 1.5 MB that holds every
-    icon there is. The font stays.
-    """
-    if error is None and app.builder.format == "html":
-        static = Path(app.outdir) / "_static"
-        icons = static / "scripts" / "fontawesome.js"
-        for path in [*static.rglob("*.map"), static / "README.md", icons, Path(f"{icons}.LICENSE.txt")]:
-            path.unlink(missing_ok=True)
-        shutil.rmtree(static / "locales", ignore_errors=True)  # for the build alone
-        for page in Path(app.outdir).rglob("*.html"):
-            text = page.read_text(encoding="utf-8")
-            if (plain := ICONS.sub("", text)) != text:
-                page.write_text(plain, encoding="utf-8")
-
-
 def setup(app: Sphinx) -> None:
     """Connect the repairs."""
     app.connect("config-inited", configure)
@@ -116,4 +93,3 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-resolved", drop_thebe_settings, priority=900)
     app.connect("html-page-context", embed_figures, priority=600)  # after myst-nb has added the state
     app.connect("html-page-context", clean_scripts, priority=900)
-    app.connect("build-finished", drop_dead_weight)
