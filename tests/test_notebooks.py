@@ -3,11 +3,13 @@
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import address
 import author
@@ -203,6 +205,43 @@ def test_a_broken_notebook_is_refused(good: NotebookNode, what: str) -> None:
 
 def test_a_figure_name_used_twice_is_refused(good: NotebookNode) -> None:
     assert any("figure fig-try" in line for line in rules.check({NAME: good, "98_other": good}))
+
+
+# Stored results that a chapter quotes
+
+QUOTE = re.compile(r"stored in `book/results/(\w+\.json)`[^\n]*\n\n((?:\|.*(?:\n|$))+)")
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def numbers_in(stored: Any) -> set[str]:
+    """Every number of a stored result, as text; those in its names too."""
+    if isinstance(stored, dict):
+        return set().union(*(numbers_in(part) for part in [*stored.keys(), *stored.values()]))
+    if isinstance(stored, list):
+        return set().union(*map(numbers_in, stored))
+    return set(NUMBER.findall(str(stored)))
+
+
+def not_stored(table: str, stored: Any) -> list[str]:
+    """The numbers of a Markdown table that no number of the result rounds to, as it is or in percent."""
+    known = {float(number) for number in numbers_in(stored)}
+    digits = {n: len(n.partition(".")[2]) for n in NUMBER.findall(table)}
+    return [n for n, d in digits.items() if n not in {f"{by * x:.{d}f}" for x in known for by in (1, 100)}]
+
+
+def test_quoted_numbers_are_the_stored_ones(book: dict[str, NotebookNode]) -> None:
+    quotes = [
+        (name, json.loads((ROOT / "book" / "results" / file).read_text("utf-8")), table)
+        for name, nb in book.items()
+        for cell in nb.cells
+        if cell.cell_type == "markdown"
+        for file, table in QUOTE.findall(cell.source)
+    ]
+    assert quotes
+    for name, result, table in quotes:
+        assert not_stored(table, result) == [], name
+        other = NUMBER.sub(lambda n: n[0][:-1] + str((int(n[0][-1]) + 1) % 10), table)
+        assert not_stored(other, result), name
 
 
 # Running
