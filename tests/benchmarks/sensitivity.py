@@ -59,7 +59,10 @@ def pair(plan: Record, activation: str | None = None, more: int = 0):
 
 
 def play(name: str, row, column, seed: int, images: int, n: int, data: str) -> Record:
-    """The FD of one run's averaged generator, and D's mean loss over the last sixth. None if not finite."""
+    """The FD of one run's averaged generator, and D's mean loss over the last sixth. None if not finite.
+
+    The loss is what D descends, so its penalty is in it.
+    """
     import torch
 
     from ganlib.game import adam, gan
@@ -125,8 +128,8 @@ def tables(options: argparse.Namespace) -> tuple[dict[str, Record], dict[tuple, 
                 for r in rows
             ],
             "note": f"Each run sees {options.seen:,} images. Over the finite runs of this table, {len(mine)} "
-            f"of {len(rows) * len(columns) * options.seeds}, the rank correlation of D's last losses with "
-            f"the FD is {rho:.2f}.",
+            f"of {len(rows) * len(columns) * options.seeds}, the rank correlation of D's last losses, "
+            f"penalties included, with the FD is {rho:.2f}.",
             "provenance": provenance(threads=1) | {"images": f"{options.n:,}"},
         }
     return found, runs
