@@ -63,15 +63,15 @@ notebooks: $(STAMP) ## execute the notebooks that are stale (NB="03 04" for some
 spread: $(STAMP) ## measure the spread of every toleranced number over seeds (NB="03" for one notebook)
 	$(PY) book/tools/spread.py $(NB)
 
-bench: $(STAMP) ## a minute of every benchmark; FULL=1 runs them in full and stores them (two hours, nothing else running)
+bench: $(STAMP) ## a minute of the race, the overhead and the import; FULL=1: every benchmark, stored (hours)
 ifdef FULL
 	$(PY) tests/benchmarks/bench.py ours
 	$(PY) tests/benchmarks/bench.py cost
 	$(PY) tests/benchmarks/bench.py race --lanes 2 --seeds 3
-	$(PY) tests/benchmarks/bench.py choices --lanes 2
+	$(PY) tests/benchmarks/bench.py choices --lanes 2 --seeds 2 --marks 25
 	$(PY) tests/benchmarks/bench.py objectives --lanes 2 --seeds 5
 	$(PY) tests/benchmarks/papers.py parzen
-	$(PY) tests/benchmarks/papers.py modes
+	$(PY) tests/benchmarks/papers.py modes --seeds 3
 	$(PY) tests/benchmarks/collapse.py
 	$(PY) tests/benchmarks/conditional.py
 	$(PY) tests/benchmarks/sensitivity.py

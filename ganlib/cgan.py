@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.utils import parametrize
 
 from ganlib.game import Batch, Game, Player, gan
 from ganlib.nets import Discriminator, Generator, conv_gan
@@ -23,7 +24,7 @@ WAYS = ("projection", "concatenation", "embedding", "auxiliary classifier")
 
 
 def constant_planes(y: Tensor) -> Tensor:
-    """One-hot labels as images: (B, 10, 28, 28), ones in the plane of the label and zeros elsewhere."""
+    """One-hot labels (B,) as images (B, 10, 28, 28): ones in the plane of the label and zeros elsewhere."""
     return one_hot(y, 10).float()[:, :, None, None].expand(-1, -1, 28, 28)
 
 
@@ -77,6 +78,9 @@ def conditional_gan(
         hidden: Width of the discriminator's hidden layer.
         seed: Seed of the weights.
 
+    Returns:
+        ``G(z, y)`` and ``D(x, y)``.
+
     Raises:
         ValueError: There is no such way.
     """
@@ -107,13 +111,14 @@ def acgan(G: nn.Module, D: Auxiliary, *arguments: Any, weight: float = 1.0, **se
         D: The discriminator.
         *arguments: Objective and penalties, as for ``gan``.
         weight: Of the cross-entropies, in nats.
-        **settings: As for ``gan``.
+        **settings: As for ``gan``. Classes are asked of samples without its ``noise``.
     """
     game = gan(G, D, *arguments, **settings)
 
     def also(player: Player, of_real: bool) -> None:
         plain = player.loss
 
+        @parametrize.cached()  # as in gan
         def loss(batch: Batch, rng: torch.Generator | None = None, step: int = 0) -> Tensor:
             x, z, y = batch
             guessed = cross_entropy(D.classes(G(z, y)), y)

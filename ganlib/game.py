@@ -80,7 +80,8 @@ class Game:
 
     Args:
         players: The players.
-        modules: The networks by name; what ``state_dict`` saves of them includes their buffers.
+        modules: The networks by name; what ``state_dict`` saves of them includes their buffers. With ``ema``
+            there is one called ``"G"``.
         ema: Decay of a moving average of ``modules["G"]``, kept as ``G_ema``; ``None`` keeps none.
 
     Attributes:
@@ -197,7 +198,8 @@ def gan(
         G: The generator; ``G(z)`` has the shape of ``x``.
         D: The discriminator; ``D(x)`` gives one logit for each sample.
         objective: The two losses.
-        penalties: Pairs ``(weight, penalty)`` added to the discriminator's loss.
+        penalties: Pairs ``(weight, penalty)`` added to the discriminator's loss, at the samples that D sees
+            (with their noise). The loss that ``train`` yields has them in it.
         lr: The rates ``(lr_G, lr_D)``.
         betas: Decays of Adam's two averages; for optimisers that take ``betas``.
         n_critic: Moves of D in a round.

@@ -7,7 +7,8 @@ other scores over that network. ``log_likelihood`` looks at pixels, as the first
 A number alone says little, so every table has a row that judges real images in the same way::
 
     held_out, real = real_pair(mnist("test"), 5_000)
-    print(table({"generated": judge(made[:5_000], real), "real": judge(held_out, real)}))
+    rows = {"generated": made[:5_000], "real": held_out.images}
+    print(table({name: judge(images, real.images) for name, images in rows.items()}))
 """
 
 import math
@@ -125,7 +126,11 @@ def fd(images: Tensor, seed: int | None = None) -> Score:
 
 
 def real_images(data: Dataset, n: int, seed: int = 0) -> Tensor:
-    """n different images drawn at random: (n, 28, 28) uint8."""
+    """n different images drawn at random: (n, 28, 28) uint8.
+
+    Raises:
+        ValueError: there are no n images.
+    """
     if not 1 <= n <= len(data):
         raise ValueError(f"cannot draw {n:,} different images from {len(data):,}")
     return data.images[torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:n]]
@@ -148,7 +153,11 @@ def real_row(n: int = 10_000, seed: int = 0) -> Score:
 
 
 def probabilities(images: Tensor) -> Tensor:
-    """The class probabilities that the digit network gives: (n, 10), rows that add up to 1, in float64."""
+    """The class probabilities that the digit network gives: (n, 10), rows that add up to 1, in float64.
+
+    Raises:
+        ValueError: there is no image, or images have another shape or range.
+    """
     if not len(images):
         raise ValueError("there are no images to judge: expected at least one")
     return extract(digit_net(), images)[1].double().softmax(1)
@@ -163,6 +172,9 @@ def inception_score(images: Tensor) -> float:
 
     Args:
         images: what ``fd`` takes; or (n, k) class probabilities, rows that add up to 1.
+
+    Raises:
+        ValueError: rows that are no probabilities, no row, or images of another shape or range.
     """
     p = images if images.ndim == 2 else probabilities(images)
     if not len(p) or (p < 0).any() or not torch.allclose(p.sum(1), p.new_ones(len(p)), atol=1e-4):
@@ -176,12 +188,20 @@ def inception_score(images: Tensor) -> float:
 
 
 def class_histogram(images: Tensor) -> Tensor:
-    """Share of the images that the digit network calls 0, ..., 9: (10,), adds up to 1."""
+    """Share of the images that the digit network calls 0, ..., 9: (10,), adds up to 1.
+
+    Raises:
+        ValueError: there is no image, or images have another shape or range.
+    """
     return torch.bincount(probabilities(images).argmax(1), minlength=10) / len(images)
 
 
 def confidence(images: Tensor) -> float:
-    """Mean of the largest class probability, from 0.1 to 1. Noise can score high too: look at it."""
+    """Mean of the largest class probability, from 0.1 to 1. Noise can score high too: look at it.
+
+    Raises:
+        ValueError: there is no image, or images have another shape or range.
+    """
     return probabilities(images).amax(1).mean().item()
 
 

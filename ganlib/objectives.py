@@ -117,7 +117,8 @@ Only differences count: ``a = log(p / q) + c`` is best for each constant c.
 def smoothed(objective: Objective, alpha: float = 0.9) -> Objective:
     """One-sided label smoothing: real samples have the target ``alpha`` (Salimans et al. 2016, section 3.4).
 
-    Generated samples keep the target 0, and G keeps its loss. ``D = alpha p / (p + q)`` is best.
+    Generated samples keep the target 0, and G keeps its loss. ``alpha p / (p + q)`` is best: for D with the
+    cross-entropy, for the logit ``a`` with least squares.
     Both losses that have a target ``y`` are ``psi(a) - y a`` up to a constant, where ``psi(a)`` is
     ``softplus(a)`` or ``a^2 / 2``, so a target lower by ``1 - alpha`` adds ``(1 - alpha) a``.
 

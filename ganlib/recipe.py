@@ -56,6 +56,7 @@ def build(recipe: dict[str, Any], device: str = "cpu") -> Game:
 
     Raises:
         RecipeError: No objective has the recipe's name for it.
+        ValueError: A number is outside its range; see ``ganlib.game.gan``.
     """
     from ganlib import objectives
     from ganlib.game import adam, gan

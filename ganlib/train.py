@@ -41,6 +41,7 @@ def train(
 
     Raises:
         FloatingPointError: A loss is not finite. Names the step and the player, which did not move.
+        ValueError: Several processes cannot share the batch evenly.
     """
     while game.step < steps:
         losses = {}

@@ -20,7 +20,6 @@ import datetime
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -62,14 +61,13 @@ def lap(
             next(rounds)
             step += 1
             clock = now() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         made = {mode: draw(n, seed) for mode, draw in draws.items()}
         scores = {
             mode: fd(images).value if images.isfinite().all() else None for mode, images in made.items()
         }
         mode = min(scores, key=lambda m: float("inf") if scores[m] is None else scores[m])
         record = {"contender": name, "seed": seed, "mark": mark, "seconds": clock, "steps": step}
-        record |= {"FD": scores[mode], "mode": mode, "MB": peak / 1024, "extractor": extractor_id()}
+        record |= {"FD": scores[mode], "mode": mode, "extractor": extractor_id()}
         if conditional(name):
             labels = torch.arange(n) % 10
             record["digit-net"] = class_accuracy(made[mode], labels)
@@ -210,7 +208,6 @@ def curves(title: str, records: list[Record], marks: list[float], made: Record, 
         row: Record = {"what": name} | {f"FD, {m:g} s": cell(records, name, m) for m in marks}
         mine = [r for r in records if r["contender"] == name and r["mark"] == last[name]]
         row["steps/s"] = [r["steps"] / r["seconds"] for r in mine]
-        row["peak MB"] = max(r["MB"] for r in mine)
         if any("referee" in r for r in mine):
             row["as asked, %"] = [100 * r["referee"] for r in mine]
         rows.append(row)
@@ -502,7 +499,11 @@ def main() -> None:
         "what", nargs="?", choices=["race", "ours", "choices", "cost", "objectives", "lap", "judge"]
     )
     parser.add_argument("name", nargs="?", help="of a contender, for lap and judge")
-    parser.add_argument("--short", action="store_true", help="a minute of everything, nothing stored")
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help="a minute of the race, the overhead and the import; nothing is stored",
+    )
     parser.add_argument("--lanes", type=int, default=1, help="processes at a time (default 1)")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on (default 3)")
     parser.add_argument("--marks", type=float, nargs="+", help="seconds after which to judge")

@@ -124,4 +124,4 @@ def test_a_lap_stops_its_clock_while_samples_are_judged():
     assert 0.2 <= first["seconds"] < 0.3 <= second["seconds"] < 0.45
     assert second["steps"] > first["steps"] > 0
     assert first["FD"] > 100
-    assert first.keys() >= {"contender", "seed", "mark", "mode", "MB", "extractor"}
+    assert first.keys() >= {"contender", "seed", "mark", "mode", "extractor"}

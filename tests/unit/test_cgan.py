@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, softplus
+from torch.nn.utils import parametrize
 
 from ganlib.cgan import WAYS, Auxiliary, acgan, conditional_gan, constant_planes
 from ganlib.data import as_float, mnist, sampler
 from ganlib.game import gan
+from ganlib.nets import spectral
 from ganlib.objectives import nonsaturating
 from ganlib.train import train
 
@@ -108,3 +110,24 @@ def test_the_auxiliary_game_trains(digits):
     draw = sampler(data.images, 16, 32, labels=data.labels)
     losses = [loss for _, loss in train(game, draw, 30, seed=0)]
     assert losses[-1]["D"] < losses[0]["D"] - 1
+
+
+def test_a_normalised_discriminator_is_one_function_within_a_loss():
+    """The power method steps once in a loss: both parts of it, and both batches, see the same weights."""
+    G, D = conditional_gan("auxiliary classifier", seed=0)
+    spectral(D.D.body)
+    layer = next(m for m in D.D.body.modules() if parametrize.is_parametrized(m))
+    x, z, y = torch.zeros(2, 1, 28, 28), torch.zeros(2, 16), torch.tensor([3, 4])
+
+    def steps(loss):
+        seen = []
+        hook = layer.parametrizations.weight[0].register_forward_hook(lambda *_: seen.append(1))
+        loss((x, z, y))
+        hook.remove()
+        return len(seen)
+
+    game = acgan(G, D, nonsaturating)
+    assert [steps(player.loss) for player in game.players] == [1, 1]
+    assert steps(lambda batch: (D.classes(batch[0]), D(batch[0], y))) == 2, (
+        "outside of a loss each call steps"
+    )

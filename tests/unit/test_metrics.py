@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import textwrap
 from dataclasses import FrozenInstanceError
 
 import numpy as np
@@ -731,3 +732,16 @@ def test_a_table_refuses_rows_that_do_not_compare():
         with pytest.raises(ValueError, match='row "made" does not compare'):
             table({"made": other, "real": real})
     assert table({"made": real, "real": real}), "the control"
+
+
+def test_the_example_of_the_module_runs(capsys):
+    example = textwrap.dedent(metrics.__doc__.split("::")[1]).replace(
+        'mnist("test"), 5_000', 'mnist(subset="5k"), 60'
+    )
+    names = {"made": torch.rand(60, 1, 28, 28) * 2 - 1, "mnist": mnist, **vars(metrics)}
+    exec(example, names)
+    rows = capsys.readouterr().out
+    assert "generated" in rows
+    assert "real" in rows
+    with pytest.raises(AttributeError):
+        exec(example.replace(".images", ""), dict(names))
