@@ -10,7 +10,7 @@ import figures
 import pytest
 import torch
 
-from ganlib import penalties
+from ganlib import objectives, penalties
 from ganlib.explore import Gan2D, script
 from ganlib.explore.figure import Stream
 from ganlib.explore.gan2d import DATA, LOSSES, NEAR, PENALTIES
@@ -266,3 +266,33 @@ def test_the_numbers_of_the_page_are_those_of_python(sheet):
         )
         assert got == Stream(seed).uniform(4).tolist()
         assert got != Stream(seed + 1).uniform(4).tolist()
+
+
+# --- What the page suggests to try shows what it says ---------------------------------------------------------
+
+
+def share_of_one_mode(**settings):
+    """The largest share of 400 generated points that are nearest to one of the ring's modes, after 200 rounds."""
+    game, draw = Gan2D(penalty="none", **settings).play(200)
+    with torch.no_grad():
+        x = game.modules["G"](draw(400)[1])
+    return torch.cdist(x, Gan2D().centres().means.double()).argmin(1).bincount().max().item() / 400
+
+
+def mean_arrow(loss):
+    """The mean length of the slope of G's loss at 400 of its points, after 50 rounds with a fast D."""
+    game, draw = Gan2D(loss=loss, penalty="none", rate_G=1e-4, rate_D=1e-2, n_critic=5).play(50)
+    x = game.modules["G"](draw(400)[1]).detach().requires_grad_()
+    objective = {o.name: o for o in vars(objectives).values() if isinstance(o, objectives.Objective)}[loss]
+    logits = game.modules["D"](x)
+    return torch.autograd.grad(objective.g(logits, logits).sum(), x)[0].norm(dim=1).mean().item()
+
+
+def test_the_collapse_collapses():
+    assert share_of_one_mode(rate_G=1e-2, rate_D=1e-4) > 0.9
+    assert share_of_one_mode(rate_G=2e-3, rate_D=2e-3) < 0.5
+
+
+def test_a_blind_discriminator_is_blind_for_one_loss():
+    assert mean_arrow("saturating") < 0.1
+    assert mean_arrow("non-saturating") > 5
