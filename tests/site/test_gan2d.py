@@ -268,11 +268,11 @@ def test_the_numbers_of_the_page_are_those_of_python(sheet):
         assert got != Stream(seed + 1).uniform(4).tolist()
 
 
-# --- What the page suggests to try shows what it says ---------------------------------------------------------
+# --- What the page suggests to try shows what it says
 
 
 def share_of_one_mode(**settings):
-    """The largest share of 400 generated points that are nearest to one of the ring's modes, after 200 rounds."""
+    """The largest share of 400 generated points near one mode of the ring, after 200 rounds."""
     game, draw = Gan2D(penalty="none", **settings).play(200)
     with torch.no_grad():
         x = game.modules["G"](draw(400)[1])
