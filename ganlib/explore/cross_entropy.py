@@ -72,6 +72,7 @@ class CrossEntropy(Figure):
 
     def plot(self):
         import torch
+        from matplotlib.transforms import offset_copy
 
         fig, (left, right) = canvas(2)
         a = torch.linspace(-8, 8, 321, dtype=torch.float64)
@@ -83,12 +84,17 @@ class CrossEntropy(Figure):
             ax.axhline(0, color="black", lw=0.6, alpha=0.5)
             ax.plot(across, self.at(a), color=colour, lw=2.2)
             ax.axline((x, value), slope=tilt, color="black", ls="--", lw=1)
-            ax.plot(x, value, "o", color=colour, ms=7)
+            ax.plot(x, value, "o", color=colour, ms=7, zorder=4)
             ax.set(ylim=(-6.5, 6.5), ylabel="loss (nats)")
         left.set(xlabel="D", xlim=(0, 1))
         right.set(xlabel="logit a", xlim=(-8, 8))
-        push = {"arrowstyle": "-|>", "color": CRITIC if self.loss.startswith("D") else FAKE, "lw": 2}
-        right.annotate("", (self.a - 2 * slope, value), (self.a, value), arrowprops=push)
+        # An arrow from the edge of the dot, which lies over the back of a head that is longer than its arrow.
+        way = -math.copysign(1, slope)
+        edge = offset_copy(right.transData, fig, x=5 * way, units="points")
+        push = {"color": CRITIC if self.loss.startswith("D") else FAKE, "transform": edge, "zorder": 3}
+        end = self.a - 2 * slope
+        right.plot([self.a, end - min(0.4, 2 * abs(slope)) * way], [value, value], lw=2, **push)
+        right.plot(end, value, marker=[(-way, 0.6), (0, 0), (-way, -0.6), (-way, 0.6)], ms=14, mew=0, **push)
         return fig
 
     def __repr__(self) -> str:

@@ -96,6 +96,18 @@ def test_a_position_that_does_not_exist_is_refused(change):
         CrossEntropy(**change)
 
 
+@every_loss
+@pytest.mark.parametrize("a", [-6.0, -3.0, 3.0, 6.0])
+def test_the_arrow_of_the_still_picture_points_down_the_slope(loss, a):
+    figure = CrossEntropy(loss=loss, a=a)
+    panel = figure.plot().axes[1]
+    (dot,) = (line for line in panel.lines if line.get_marker() == "o")
+    _, tip = panel.lines[-2:]
+    there, here = (line.get_transform().transform(line.get_xydata())[-1, 0] for line in (tip, dot))
+    radius = dot.get_markersize() / 2 * panel.figure.dpi / 72
+    assert (there - here) * -math.copysign(1, figure.slope) > radius, "its tip is hidden by the dot"
+
+
 # ---------------------------------------------------------------- the figure on the page
 
 
