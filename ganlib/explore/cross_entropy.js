@@ -74,11 +74,11 @@ function panel({ id, title, across, X, curve, ticks, name, slope, at, value, ext
 const NAMES = [[-4.4, 5, "start", "D on real"], [4.4, 5, "end", "D on fake"], [4.4, -5, "end", "G saturating"]].map(([a, v, anchor, name]) =>
   word(ofLogit(a), Y(v) + 4, LOSSES[name].formula, `text-anchor="${anchor}"`)).join("");
 
-// The push on the logit, against the slope: two units long where it is greatest.
+// The push on the logit, against the slope: two units long where it is greatest, from the edge of the dot.
 function push(name, r) {
-  const end = ofLogit(r.a - 2 * r.derived.byLogit), y = Y(r.value), way = Math.sign(end - ofLogit(r.a));
-  const head = Math.min(7, Math.abs(end - ofLogit(r.a)));
-  return `<path d="${path([[ofLogit(r.a), y], [end, y]])}${path([[end - way * head, y - 5], [end, y], [end - way * head, y + 5]])}" class="push ${LOSSES[name].player}"/>`;
+  const way = -Math.sign(r.derived.byLogit), y = Y(r.value), long = 2 * UNIT * Math.abs(r.derived.byLogit);
+  const start = ofLogit(r.a) + 6 * way, end = start + way * long, head = Math.min(7, long), wing = (5 * head) / 7;
+  return `<path d="${path([[start, y], [end, y]])}${path([[end - way * head, y - wing], [end, y], [end - way * head, y + wing]])}" class="push ${LOSSES[name].player}"/>`;
 }
 
 const LOOK = `
