@@ -109,19 +109,20 @@ function gradientPanel(rows, dashes, now, toy) {
     ticks.map((s) => line(X(s), H - B, X(s), H - B + 4, "tick") + word(X(s), H - B + 16, s.toLocaleString("en-GB"), 'text-anchor="middle"')).join("") +
     word((L + W - R) / 2, H - 4, toy ? "steepness k" : "discriminator steps", 'text-anchor="middle"') +
     line(X(now.at), T, X(now.at), H - B, "cursor") +
-    rows.map((v) => dot(X(v.at), Y(v.sat), 2.8, "fake full") + dot(X(v.at), Y(v.ns), 2.8, "fake open")).join("") +
+    rows.map((v) => dot(X(v.at), Y(v.sat), 2.8, "fake full") + dot(X(v.at), Y(v.ns), 2.8, "open ns")).join("") +
     derived("sat") + derived("ns") +
-    dot(X(now.at), Y(now.sat), 5, "fake full now") + dot(X(now.at), Y(now.ns), 5, "fake open now") +
+    dot(X(now.at), Y(now.sat), 5, "fake full now") + dot(X(now.at), Y(now.ns), 5, "open ns now") +
     word(X(end.at), Y(end.derived.ns) - 10, "non-saturating", 'text-anchor="end"') +
     word(X(end.at) - 24, Y(end.derived.sat) + 3, "saturating", 'text-anchor="end"') +
     word(L + 4, T - 5, "size of the generator’s gradient");
 }
 
-// The tangent, and the two lines of points.
+// The tangent, the two lines of points, and the purple of the non-saturating loss.
 const STYLE = `
 .gl-fig .data{stroke:var(--real);stroke-width:4;stroke-linecap:round}
 .gl-fig .thin{stroke:var(--fake);stroke-width:4;stroke-linecap:round}
-.gl-fig .tangent{stroke:currentColor;stroke-width:1.6;stroke-linecap:round}`;
+.gl-fig .tangent{stroke:currentColor;stroke-width:1.6;stroke-linecap:round}
+.gl-fig .open.ns{stroke:var(--other)}`;
 
 const FORMULA = {
   trained: { sat: "σ(a) |a′|", ns: "σ(−a) |a′|", ratio: "e<sup>a</sup>" },
@@ -171,7 +172,7 @@ function render({ model, el }) {
     panels: ["", " class='gl-drag'"].map((cls) => `<svg viewBox="0 0 ${W} ${H}" role="img"${cls}></svg>`),
     after: measures("gradient of", [
       `${mark(dot(6, 6, 4, "full"))}saturating<small>log(1 − D)</small>`,
-      `${mark(dot(6, 6, 4, "open"))}non-saturating<small>−log D</small>`,
+      `${mark(dot(6, 6, 4, "open ns"))}non-saturating<small>−log D</small>`,
       "ratio<small>of the two</small>",
     ]),
     draw,

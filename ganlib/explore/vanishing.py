@@ -6,7 +6,7 @@ from itertools import pairwise
 import traitlets as t
 
 from ganlib.explore import script
-from ganlib.explore.figure import CRITIC, FAKE, REAL, Figure, canvas, numbers
+from ganlib.explore.figure import CRITIC, FAKE, OTHER, REAL, Figure, canvas, numbers
 
 
 class VanishingGradients(Figure):
@@ -113,9 +113,9 @@ class VanishingGradients(Figure):
         left.legend(title="D-steps", fontsize=7, title_fontsize=7, frameon=False, loc="upper right")
         x = [s + 1 for s in self.steps]
         pairs = list(zip(self.logit, self.slope, strict=True))
-        losses = (self.ns, 1, "none", "non-saturating"), (self.sat, -1, FAKE, "saturating")
-        for y, sign, face, name in losses:
-            right.plot(x, y, "o", ms=4, mfc=face, mec=FAKE, label=f"{name}, measured")
+        losses = (self.ns, 1, "none", OTHER, "non-saturating"), (self.sat, -1, FAKE, FAKE, "saturating")
+        for y, sign, face, edge, name in losses:
+            right.plot(x, y, "o", ms=4, mfc=face, mec=edge, label=f"{name}, measured")
             derived = [abs(s) / (1 + math.exp(sign * a)) for a, s in pairs]
             right.plot(x, derived, "--", color="black", lw=1, label="derived" if sign < 0 else None)
         right.set(xscale="log", yscale="log", xlabel="D-steps + 1", ylabel="size of G's gradient")
