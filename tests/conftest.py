@@ -22,6 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("full") and not FULL:
             item.add_marker(skip)
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 def missing(what: str) -> None:

@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -256,10 +257,24 @@ def nbval(path: Path, timeout: int = 300) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=canonical.kernel_environment(), capture_output=True, text=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def again(request: pytest.FixtureRequest) -> Iterator[dict[Path, Future]]:
+    """nbval on the notebooks that this session asks for, one after another, beside the other tests.
+
+    Most of a notebook runs in one thread, and so do most tests: two cores are busy in place of one.
+    """
+    name = "test_outputs_hold_when_run_again"
+    asked = [item for item in request.session.items if getattr(item, "originalname", "") == name]
+    with ThreadPoolExecutor(1) as pool:
+        yield {path: pool.submit(nbval, path) for item in asked if (path := item.callspec.params["path"])}
+        pool.shutdown(cancel_futures=True)
+
+
 @each_notebook
+@pytest.mark.last
 @pytest.mark.timeout(1200)
-def test_outputs_hold_when_run_again(path: Path) -> None:
-    result = nbval(path)
+def test_outputs_hold_when_run_again(path: Path, again: dict[Path, Future]) -> None:
+    result = again[path].result()
     assert result.returncode == 0, result.stdout[-6000:]
 
 
