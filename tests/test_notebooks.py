@@ -7,8 +7,8 @@ import re
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from nbformat import NotebookNode
 
 PATHS = canonical.notebooks()
 ADDRESS = address.Address.configured()
+ENVIRONMENT = canonical.kernel_environment()  # as it is before tests change it
 NONE = pytest.param(None, id="none", marks=pytest.mark.skip(reason="there are no notebooks yet"))
 each_notebook = pytest.mark.parametrize("path", [pytest.param(p, id=p.stem) for p in PATHS] or [NONE])
 
@@ -254,27 +255,16 @@ def nbval(path: Path, timeout: int = 300) -> subprocess.CompletedProcess[str]:
     command += ["--nbval-cell-timeout", str(timeout)]
     command += ["--nbval-sanitize-with", str(ROOT / "tests" / "nbval_sanitize.cfg")]
     command += ["-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(path.parent)]
-    return subprocess.run(command, env=canonical.kernel_environment(), capture_output=True, text=True)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def again(request: pytest.FixtureRequest) -> Iterator[dict[Path, Future]]:
-    """nbval on the notebooks that this session asks for, one after another, beside the other tests.
-
-    Most of a notebook runs in one thread, and so do most tests: two cores are busy in place of one.
-    """
-    name = "test_outputs_hold_when_run_again"
-    asked = [item for item in request.session.items if getattr(item, "originalname", "") == name]
-    with ThreadPoolExecutor(1) as pool:
-        yield {path: pool.submit(nbval, path) for item in asked if (path := item.callspec.params["path"])}
-        pool.shutdown(cancel_futures=True)
+    return subprocess.run(command, env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True)
 
 
 @each_notebook
-@pytest.mark.last
+@pytest.mark.last("nbval")
 @pytest.mark.timeout(1200)
-def test_outputs_hold_when_run_again(path: Path, again: dict[Path, Future]) -> None:
-    result = again[path].result()
+def test_outputs_hold_when_run_again(
+    path: Path, beside: dict[str, Future], request: pytest.FixtureRequest
+) -> None:
+    result = beside[request.node.nodeid].result()
     assert result.returncode == 0, result.stdout[-6000:]
 
 
