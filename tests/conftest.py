@@ -3,8 +3,7 @@
 import importlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -24,22 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("full") and not FULL:
             item.add_marker(skip)
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def beside(request: pytest.FixtureRequest) -> Iterator[dict[str, Future]]:
-    """The work of the tests marked ``last``, one after another in a thread, while the others go on.
-
-    ``@pytest.mark.last("nbval")`` calls ``nbval`` of the test's module with the test's parameters. Most tests
-    run in one thread: two cores are busy in place of one.
-    """
-    marked = [(item, mark) for item in request.session.items if (mark := item.get_closest_marker("last"))]
-    with ThreadPoolExecutor(1) as pool:
-        yield {
-            item.nodeid: pool.submit(getattr(item.module, mark.args[0]), *item.callspec.params.values())
-            for item, mark in marked
-        }
-        pool.shutdown(cancel_futures=True)
 
 
 def missing(what: str) -> None:

@@ -7,8 +7,8 @@ import re
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -258,13 +258,25 @@ def nbval(path: Path, timeout: int = 300) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def beside(request: pytest.FixtureRequest) -> Iterator[dict[Path, Future]]:
+    """nbval on the notebooks that this session asks for, one after another, beside the other tests.
+
+    It begins with the first test of this file, after the browser's, who keep two cores busy by themselves.
+    Most of a notebook runs in one thread, and so do the tests that follow.
+    """
+    name = "test_outputs_hold_when_run_again"
+    asked = [item for item in request.session.items if getattr(item, "originalname", "") == name]
+    with ThreadPoolExecutor(1) as pool:
+        yield {path: pool.submit(nbval, path) for item in asked if (path := item.callspec.params["path"])}
+        pool.shutdown(cancel_futures=True)
+
+
 @each_notebook
-@pytest.mark.last("nbval")
+@pytest.mark.last
 @pytest.mark.timeout(1200)
-def test_outputs_hold_when_run_again(
-    path: Path, beside: dict[str, Future], request: pytest.FixtureRequest
-) -> None:
-    result = beside[request.node.nodeid].result()
+def test_outputs_hold_when_run_again(path: Path, beside: dict[Path, Future]) -> None:
+    result = beside[path].result()
     assert result.returncode == 0, result.stdout[-6000:]
 
 
