@@ -265,8 +265,7 @@ def beside(request: pytest.FixtureRequest) -> Iterator[dict[Path, Future]]:
     It begins with the first test of this file, after the browser's, who keep two cores busy by themselves.
     Most of a notebook runs in one thread, and so do the tests that follow.
     """
-    name = "test_outputs_hold_when_run_again"
-    asked = [item for item in request.session.items if getattr(item, "originalname", "") == name]
+    asked = [item for item in request.session.items if item.get_closest_marker("last")]
     with ThreadPoolExecutor(1) as pool:
         yield {path: pool.submit(nbval, path) for item in asked if (path := item.callspec.params["path"])}
         pool.shutdown(cancel_futures=True)
